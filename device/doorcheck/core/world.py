@@ -1,0 +1,26 @@
+"""Everything a verdict depends on besides the pass and the time: one frozen snapshot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from doorcheck.core.denylist import DenyList
+from doorcheck.core.rules import Rules
+from doorcheck.core.trust import TrustList
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Trust list, deny list, rules and the floor of time; swapped whole, never changed.
+
+    `floor` is the earliest time that can be: of building, of signed data, last seen.
+    `mark_key` keys the marks of visitors: made at each start, kept in memory only, the
+    same in every world of one process. `trust` None: there is no trust list yet.
+    """
+
+    trust: TrustList | None
+    deny: DenyList
+    rules: Rules
+    floor: datetime
+    mark_key: bytes = field(repr=False)
