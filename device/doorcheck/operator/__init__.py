@@ -1,0 +1,1 @@
+"""What runs on the operator's computer: trust lists, later deny lists and publishing."""

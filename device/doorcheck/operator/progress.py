@@ -1,0 +1,56 @@
+"""A progress bar for people who wait: on a terminal only, and only when they do wait."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TextIO, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Item = TypeVar("Item")
+
+PATIENCE_S = 1.0
+EVERY_S = 0.1
+
+
+def shown(
+    items: Sequence[Item],
+    what: str,
+    *,
+    stream: TextIO | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Item]:
+    """Yield the items; draw a bar once the work on them has taken longer than a second.
+
+    The bar goes to `stream` (stderr) when that is a terminal, and is wiped at the end.
+    """
+    target = sys.stderr if stream is None else stream
+    if not target.isatty():
+        yield from items
+        return
+    bar: Progress | None = None
+    due = clock() + PATIENCE_S
+    try:
+        for done, item in enumerate(items):
+            if clock() >= due:
+                bar = bar or _bar(target, what, len(items))
+                bar.update(bar.task_ids[0], completed=done)
+                bar.refresh()
+                due = clock() + EVERY_S
+            yield item
+    finally:
+        if bar:
+            bar.stop()
+
+
+def _bar(target: TextIO, what: str, total: int) -> Progress:
+    from rich.console import Console  # imported late: it costs more than most builds
+    from rich.progress import Progress
+
+    bar = Progress(console=Console(file=target), transient=True, auto_refresh=False)
+    bar.add_task(what, total=total)
+    bar.start()
+    return bar
