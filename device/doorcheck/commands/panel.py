@@ -1,0 +1,216 @@
+"""`doorcheck panel`: show what the lamps, the buzzer and the relay do, without a door."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from doorcheck.core.signals import SIGNALS, TEST_LAMP, TEST_TICKS, Score, Track, duration_ms
+from doorcheck.core.verdict import Outcome
+from doorcheck.edge.panel import (
+    TICK_MS,
+    PanelDriver,
+    PlainSink,
+    Sink,
+    TerminalSink,
+    TimelineRecorder,
+    monotonic_ms,
+)
+
+OUTCOMES: Final[dict[str, Outcome | None]] = {**{each.name: each for each in Outcome}, "READY": None}
+
+MEANINGS: Final = {
+    "ADMIT": "the visitor may enter",
+    "REFUSE": "the visitor may not enter",
+    "STAFF": "a member of staff must look",
+    "OUT_OF_ORDER": "the box cannot judge",
+    "READY": "show a pass",
+}
+
+AFTER_MS: Final = 2_000
+"""How much of the idle signal `play` shows after a verdict."""
+
+ENDLESS_MS: Final = 24_000
+"""How long `play` shows a signal that lasts until it is replaced: its rarest note, twice."""
+
+EXAMPLES = """\
+examples:
+  doorcheck panel play REFUSE                 what the lamps do when a pass is refused
+  doorcheck panel play admit --test           the same door on a test trust list
+  doorcheck panel play STAFF --speed 0.25     slowly
+  doorcheck panel play OUT_OF_ORDER --json    each change as a line of JSON, at once
+  doorcheck panel play READY | cat            no terminal: the timeline at once
+  doorcheck panel show                        the card of all signals, for staff
+
+Ctrl-C ends a play and leaves the panel dark.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare `play` and `show`."""
+    parser.epilog = EXAMPLES
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    play = actions.add_parser(
+        "play",
+        help="play one signal in real time",
+        description="Play one signal in real time; without a terminal, write its timeline at once.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    play.add_argument("outcome", metavar="OUTCOME", type=_outcome, help=f"one of {', '.join(OUTCOMES)}")
+    play.add_argument("--test", action="store_true", help="add the TEST mark")
+    play.add_argument("--speed", type=_positive, default=1.0, metavar="X", help="times real time (default 1)")
+    play.add_argument(
+        "--seconds",
+        type=_positive,
+        metavar="N",
+        help=f"seconds of signal to show (default: a verdict and {AFTER_MS // 1000} s of idle; "
+        f"{ENDLESS_MS // 1000} s of an endless signal)",
+    )
+    play.add_argument("--json", action="store_true", help="write each change as a line of JSON, at once")
+    words = "print the card of all signals"
+    actions.add_parser("show", help=words, description=words)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play or print; returns the exit code."""
+    if arguments.action == "show":
+        sys.stdout.write(card())
+    else:
+        _play(arguments)
+    return 0
+
+
+def _outcome(word: str) -> str:
+    name = word.upper().replace("-", "_")
+    if name not in OUTCOMES:
+        raise argparse.ArgumentTypeError(f"no signal is called {word!r}; choose from {', '.join(OUTCOMES)}")
+    return name
+
+
+def _positive(word: str) -> float:
+    try:
+        number = float(word)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 3600:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number above 0 and at most 3600")
+    return number
+
+
+@dataclass
+class Stopwatch:
+    """The time within the play, in milliseconds of the signal; whoever plays moves it."""
+
+    ms: int = 0
+
+    def now_ms(self) -> int:
+        """The time that the sinks write."""
+        return self.ms
+
+
+def _play(arguments: argparse.Namespace) -> None:
+    score = Score(OUTCOMES[arguments.outcome], arguments.test)
+    until_ms = _until_ms(score, arguments.seconds)
+    stopwatch = Stopwatch()
+    live = sys.stdout.isatty() and not arguments.json
+    sink: Sink
+    if arguments.json:
+        sink = TimelineRecorder(None, sys.stdout, stopwatch.now_ms)
+    elif live:
+        sink = TerminalSink(f"{arguments.outcome}: {MEANINGS[arguments.outcome]}", arguments.test)
+    else:
+        sink = PlainSink(sys.stdout, stopwatch.now_ms)
+    driver = PanelDriver(sink)
+    try:
+        driver.play(score, 0)
+        for now_ms in _real_time(until_ms, arguments.speed) if live else range(until_ms):
+            stopwatch.ms = now_ms
+            driver.refresh(now_ms)
+            driver.tick(now_ms)
+        stopwatch.ms = until_ms
+    finally:
+        driver.close()
+
+
+def _until_ms(score: Score, seconds: float | None) -> int:
+    if seconds is not None:
+        return max(1, round(seconds * 1000))
+    lasts_ms = duration_ms(score)
+    return ENDLESS_MS if lasts_ms is None else lasts_ms + AFTER_MS
+
+
+def _real_time(until_ms: int, speed: float) -> Iterator[int]:
+    """The milliseconds of the signal as they come, at that many times real time."""
+    began_ms = monotonic_ms()
+    while (now_ms := int((monotonic_ms() - began_ms) * speed)) < until_ms:
+        yield now_ms
+        time.sleep(TICK_MS / 1000)
+
+
+CELL_MS: Final = 100
+"""Time of one drawn cell."""
+
+CELLS: Final = 40
+
+ROWS: Final = {
+    "✗ red": "red",
+    "! amber": "amber",
+    "✓ green": "green",
+    "● ready": "ready",
+    "relay": "relay",
+    "♪ sound": "tone",
+}
+
+
+def card() -> str:
+    """The table of all signals as text, one row for each lamp and sound over time."""
+    lines = [f"The door's signals, one cell {CELL_MS} ms, {CELLS * CELL_MS // 1000} s drawn.", ""]
+    for name, outcome in OUTCOMES.items():
+        signal = SIGNALS[outcome]
+        lasts = "until replaced" if signal.lasts_ms is None else f"{signal.lasts_ms / 1000:g} s, then READY"
+        lines += [f"{name}: {MEANINGS[name]} ({lasts})", _ruler()]
+        lines += _rows(signal.lasts_ms, {label: getattr(signal, output) for label, output in ROWS.items()})
+        lines.append("")
+    lines += ["TEST: added to every signal; its ticks to verdicts only. Not for real visitors.", _ruler()]
+    lines += _rows(None, {"● ready": TEST_LAMP, "♪ sound": TEST_TICKS})
+    lines += ["", "♪ low ▃, middle ▅, high ▇", ""]
+    return "\n".join(lines)
+
+
+def _ruler() -> str:
+    seconds = range(CELLS * CELL_MS // 1000)
+    return " " * 10 + "".join(f"{second:<{1000 // CELL_MS}}" for second in seconds) + "s"
+
+
+def _rows(lasts_ms: int | None, tracks: dict[str, Track]) -> list[str]:
+    used = {label: track for label, track in tracks.items() if track.spans}
+    return [f"  {label:<8}{_drawn(track, lasts_ms)}{_notes(track)}" for label, track in used.items()]
+
+
+def _drawn(track: Track, lasts_ms: int | None) -> str:
+    end_ms = CELLS * CELL_MS if lasts_ms is None else lasts_ms
+    times_ms = range(0, CELLS * CELL_MS, CELL_MS)
+    return "".join(_cell(track.level(ms)) if ms < end_ms else " " for ms in times_ms)
+
+
+def _cell(level: int) -> str:
+    """Draw a level: off, on, or a tone by its pitch."""
+    if level == 0:
+        return "▁"
+    if level == 1:
+        return "▇"
+    return "▃" if level < 700 else "▅" if level < 1_200 else "▇"
+
+
+def _notes(track: Track) -> str:
+    """What the drawing can't tell: pitches, and a repetition longer than the drawing."""
+    pitches = [f"{level}" for _, _, level in track.spans if level > 1]
+    told = f"  {' '.join(pitches)} Hz" if pitches else ""
+    if track.every_ms is not None and track.every_ms > CELLS * CELL_MS:
+        told += f", every {track.every_ms // 1000} s"
+    return told
