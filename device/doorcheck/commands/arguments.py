@@ -1,0 +1,92 @@
+"""Arguments that several commands share: trust list, deny list, time."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from doorcheck import RELEASED
+from doorcheck.core.denylist import DenyList, DenyListError
+from doorcheck.core.moment import Basis
+from doorcheck.core.rules import Minimum
+from doorcheck.core.trust import LARGEST_BYTES, TrustList, TrustListError
+from doorcheck.core.world import World
+from doorcheck.edge.clock import Clock, StatedClock, SystemClock
+from doorcheck.edge.store import read_bounded
+
+LARGEST_DENY_BYTES = 256 * 1024 * 1024
+
+
+class InputError(Exception):
+    """An argument can't be used; the text names it, says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a pass is judged with on an operator's computer."""
+
+    world: World
+    clock: Clock
+
+
+def add_world_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --trust, --deny and --at."""
+    parser.add_argument("--trust", metavar="FILE", type=Path, help="trust list, from `doorcheck trust build`")
+    parser.add_argument(
+        "--deny",
+        metavar="FILE",
+        type=Path,
+        help="deny list: one hexadecimal SHA-256 a line, whole or its first 32 digits",
+    )
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        help="judge as at that time, ISO 8601; without a zone it is UTC (default: now)",
+    )
+
+
+def bench(arguments: argparse.Namespace) -> Bench:
+    """The world and the clock that the arguments name. Raises `InputError`."""
+    trust = None if arguments.trust is None else load_trust(arguments.trust)
+    deny = DenyList() if arguments.deny is None else _load_deny(arguments.deny)
+    floor = max(RELEASED, datetime.fromtimestamp(trust.issued if trust else 0, UTC))
+    clock: Clock = SystemClock(Basis.OPERATOR)
+    if arguments.at is not None:
+        clock = StatedClock(time(arguments.at))
+        floor = min(floor, clock.moment().utc)  # stated outright: there is no clock to doubt
+    return Bench(World(trust, deny, Minimum(), floor, secrets.token_bytes(32)), clock)
+
+
+def time(text: str) -> datetime:
+    """A time as people write it, ISO 8601. Raises `InputError`."""
+    try:
+        read = datetime.fromisoformat(text)
+        return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise InputError(
+            f"--at {text!r} is no time: write it as 2021-07-01, or 2021-07-01T12:00:00+02:00"
+        ) from None
+
+
+def load_trust(path: Path) -> TrustList:
+    """Read a trust list. Raises `InputError`."""
+    try:
+        return TrustList.load(read_bounded(path, LARGEST_BYTES))
+    except (OSError, TrustListError) as error:
+        raise InputError(f"--trust {path}: {_why(error)}") from error
+
+
+def _load_deny(path: Path) -> DenyList:
+    try:
+        return DenyList.load(read_bounded(path, LARGEST_DENY_BYTES))
+    except (OSError, DenyListError) as error:
+        raise InputError(
+            f"--deny {path}: {_why(error)}; nothing was judged, for half a list admits"
+        ) from error
+
+
+def _why(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

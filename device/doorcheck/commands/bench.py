@@ -1,0 +1,55 @@
+"""`doorcheck bench`: what this machine does, side by side with others, in one run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+
+from doorcheck.lab import measure
+
+EXAMPLES = """\
+examples:
+  doorcheck bench                  everything, in a few minutes
+  doorcheck bench passes frames    only these parts
+  doorcheck bench --json > today.json
+
+parts: passes (text to verdict), frames (decoding, with and without a code), streams (hard
+frames decided within a second), processes (start, memory). Candidates take turns in short
+batches; medians are of batches, ratios of medians of one run. They compare; they are no
+tests. pyzbar and OpenCV are shown where they are installed (pip install pyzbar
+opencv-python-headless; apt install libzbar0).
+"""
+
+PARTS: dict[str, Callable[[], measure.Table]] = {
+    "passes": measure.passes,
+    "frames": measure.frames,
+    "streams": measure.streams,
+    "processes": measure.processes,
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Describe the arguments."""
+    parser.epilog = EXAMPLES
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of: {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print."""
+    unknown = [part for part in arguments.parts if part not in PARTS]
+    if unknown:
+        print(f"doorcheck bench: no part {unknown[0]!r}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    told = {}
+    for part in arguments.parts or PARTS:
+        print(f"measuring {part} …", file=sys.stderr)
+        table = PARTS[part]()
+        told[part] = table.as_dict()
+        if not arguments.json:
+            print(table.as_text(), flush=True)
+    if arguments.json:
+        print(json.dumps(told, indent=2))
+    return 0
