@@ -267,6 +267,27 @@ def test_one_of_two_passes_seen_again_late_is_still_one_of_two(view: View) -> No
     assert view.reasons == [Reason.TWO_PASSES]
 
 
+@pytest.mark.parametrize(
+    ("gap_ms", "reason"), [(TOGETHER_MS, Reason.TWO_PASSES), (TOGETHER_MS + 1, Reason.OK)]
+)
+def test_a_pass_just_after_an_admitted_one_is_beside_it(view: View, gap_ms: int, reason: Reason) -> None:
+    """Until `TOGETHER_MS` after the first was seen the second is in view with it; then it is the next visitor's."""
+    view.hold(A)
+    view.frame(B, after_ms=gap_ms)
+    view.frame(B)
+    assert view.reasons == [Reason.OK, reason]
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the second look's own verdict on that person replaces the first, if worse"
+)
+def test_one_persons_two_codes_that_are_read_in_turn_count_once(view: View) -> None:
+    """The good one of one person's codes counts, also when the next frame holds the other alone."""
+    view.frame(A)
+    view.frame(A_INCOMPLETE)
+    assert view.reasons == [Reason.OK]
+
+
 def test_one_persons_two_codes_count_once(view: View) -> None:
     """Paper with two codes of one person is one pass, and the good one of them counts."""
     view.hold(A_INCOMPLETE, A)
