@@ -23,7 +23,7 @@ from doorcheck.lab.issuer import Authority
 from doorcheck.operator import certificates
 
 # Steps of `doorcheck.core.verify.verify`, by its numbers.
-RECOGNISE, BASE45, INFLATE, SIGNATURE, PERIOD, CERTIFICATE, USAGE = 1, 2, 3, 6, 9, 10, 11
+RECOGNISE, BASE45, INFLATE, SIGNATURE, CERTIFICATE, PERIOD, USAGE = 1, 2, 3, 6, 9, 10, 11
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END_OF_TIME = 2**40

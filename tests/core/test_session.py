@@ -271,21 +271,35 @@ def test_one_of_two_passes_seen_again_late_is_still_one_of_two(view: View) -> No
     ("gap_ms", "reason"), [(TOGETHER_MS, Reason.TWO_PASSES), (TOGETHER_MS + 1, Reason.OK)]
 )
 def test_a_pass_just_after_an_admitted_one_is_beside_it(view: View, gap_ms: int, reason: Reason) -> None:
-    """Until `TOGETHER_MS` after the first was seen the second is in view with it; then it is the next visitor's."""
+    """Until `TOGETHER_MS` after the first, the second is in view with it, then it is the next visitor's."""
     view.hold(A)
     view.frame(B, after_ms=gap_ms)
     view.frame(B)
     assert view.reasons == [Reason.OK, reason]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the second look's own verdict on that person replaces the first, if worse"
-)
 def test_one_persons_two_codes_that_are_read_in_turn_count_once(view: View) -> None:
     """The good one of one person's codes counts, also when the next frame holds the other alone."""
     view.frame(A)
-    view.frame(A_INCOMPLETE)
+    view.hold(A_INCOMPLETE)
     assert view.reasons == [Reason.OK]
+
+
+def test_the_better_of_one_persons_codes_is_answered_when_it_is_read_later(view: View) -> None:
+    """First the incomplete one was read; then the good one: the person goes in, once."""
+    view.frame(A_INCOMPLETE)
+    view.frame(A)
+    view.frame(A_INCOMPLETE)
+    view.hold(A_INCOMPLETE, A)
+    assert view.reasons == [Reason.DOSES, Reason.OK]
+
+
+def test_a_listed_code_that_is_read_later_takes_the_welcome_back(view: View) -> None:
+    """Somebody was admitted and still holds the leaked code beside the new one: refused, once."""
+    view.hold(A)
+    view.hold(A_LISTED)
+    view.hold(A, A_LISTED)
+    assert view.reasons == [Reason.OK, Reason.LISTED_IDENTIFIER]
 
 
 def test_one_persons_two_codes_count_once(view: View) -> None:

@@ -138,8 +138,8 @@ class Claims:
 def claims(payload: bytes) -> Claims:
     """Read the token of a verified payload. Refused with `D-CWT`.
 
-    Required: expiry, issue time (whole or real seconds, finite) and the health
-    certificate claim; the issuer is optional. Other claims are ignored.
+    Required: the health certificate claim and, for an EU certificate, expiry and issue
+    time (whole or real seconds, finite). The issuer is optional; other claims are ignored.
     """
     try:
         token = cbor.decode(payload)
@@ -150,6 +150,8 @@ def claims(payload: bytes) -> Claims:
     issuer, hcert = token.get(ISS, ""), token.get(HCERT)
     if not isinstance(issuer, str) or len(issuer) > LONGEST_TEXT or not isinstance(hcert, dict):
         raise RefusedError(Reason.CLAIMS)
+    if EU_DCC not in hcert:
+        return Claims(issuer, -math.inf, math.inf, hcert)  # recognised at most; some have no dates
     return Claims(issuer, _seconds(token.get(IAT)), _seconds(token.get(EXP)), hcert)
 
 

@@ -80,22 +80,28 @@ def digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()[:HASH_BYTES]
 
 
-def entries(listed: Pass) -> Iterator[tuple[Reason, bytes]]:
+def entries(listed: Pass) -> list[tuple[Reason, bytes]]:
     """Every entry that would catch this pass, with the reason it is then refused for.
 
     Identifiers count as they are and trimmed, countries as they are and in upper case:
-    lists differ (facts of the field: CovPass hashes the issuer's country, TousAntiCovid
-    the entry's, trimmed and in upper case; identifiers keep their case everywhere).
+    lists differ (CovPass hashes the issuer's country, TousAntiCovid the entry's, trimmed
+    and in upper case; identifiers keep their case everywhere).
     """
-    yield Reason.LISTED_SIGNATURE, digest(listed.signature_id)
+    found = [(Reason.LISTED_SIGNATURE, digest(listed.signature_id))]
     for entry in listed.certificate.entries:
-        countries = dict.fromkeys((listed.claims.issuer, entry.co, entry.co.strip().upper()))
-        for identifier in dict.fromkeys((entry.ci, entry.ci.strip())):
-            tail = identifier.encode("utf-8", "surrogatepass")
-            yield Reason.LISTED_IDENTIFIER, digest(tail)
-            for country in countries:
-                if country:
-                    yield Reason.LISTED_COUNTRY, digest(country.encode("utf-8", "surrogatepass") + tail)
+        countries = {listed.claims.issuer, entry.co, entry.co.strip().upper()}
+        for identifier in {entry.ci, entry.ci.strip()}:
+            found.append((Reason.LISTED_IDENTIFIER, digest(_bytes(identifier))))
+            found += [
+                (Reason.LISTED_COUNTRY, digest(_bytes(country + identifier)))
+                for country in countries
+                if country
+            ]
+    return found
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def check(shown: Pass, deny: DenyList) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from doorcheck.core.verdict import Outcome, PassFormat, Reason, Verdict
 
@@ -29,6 +29,7 @@ MOST_TOGETHER = 16
 """Passes that one view is remembered to have held; more are somebody playing games."""
 
 _UNREADABLE = (Reason.BASE45, Reason.COMPRESSION, Reason.TOO_LARGE, Reason.COSE)
+_ADMIT_RANK, _LISTED_RANK = 2, 3
 _LISTED = (Reason.LISTED_IDENTIFIER, Reason.LISTED_COUNTRY, Reason.LISTED_SIGNATURE)
 
 
@@ -52,6 +53,8 @@ class _Sighting:
     marks: frozenset[bytes]
     reason: Reason
     seen_ms: int
+    precedence: int
+    """Of the verdict that was answered: a higher one of the same person is answered too."""
 
     @property
     def is_pass(self) -> bool:
@@ -87,7 +90,8 @@ class Session:
         passes = {v.mark: v for v in sorted(verdicts, key=_precedence) if _is_pass(v)}
         if welcome and (now_ms - welcome[1] <= TOGETHER_MS or welcome[0].mark in passes):
             # Admitted unless this frame shows that there is more in view.
-            passes.setdefault(welcome[0].mark, welcome[0])
+            mark = welcome[0].mark
+            passes[mark] = max(welcome[0], passes.get(mark, welcome[0]), key=_precedence)
         else:
             welcome = None  # too long ago: it must be seen again
         if passes:
@@ -99,30 +103,33 @@ class Session:
         self, now_ms: int, passes: dict[bytes, Verdict], *, is_second_look: bool
     ) -> Decision | None:
         marks = frozenset(passes)
+        best = max(passes.values(), key=_precedence)
+        any_test = any(verdict.test for verdict in passes.values())
         before = self._current(now_ms)
         self._refresh(now_ms, marks)
-        if before and before.is_pass and marks <= before.marks:
-            self._sighting = _Sighting(before.marks, before.reason, now_ms)
-            return None
-        if before and before.is_pass and now_ms - before.seen_ms <= TOGETHER_MS:
-            marks = before.marks | marks if len(before.marks) < MOST_TOGETHER else before.marks
-            if before.reason is Reason.TWO_PASSES:
-                self._sighting = _Sighting(marks, before.reason, now_ms)
-                return None
-            return self._decide(now_ms, marks, Reason.TWO_PASSES, test=any(v.test for v in passes.values()))
+        if before and before.is_pass:
+            if marks <= before.marks:
+                self._sighting = before = replace(before, seen_ms=now_ms)
+                if before.reason is Reason.TWO_PASSES or _precedence(best) <= before.precedence:
+                    return None
+            elif now_ms - before.seen_ms <= TOGETHER_MS:
+                marks = before.marks | marks if len(before.marks) < MOST_TOGETHER else before.marks
+                if before.reason is Reason.TWO_PASSES:
+                    self._sighting = replace(before, marks=marks, seen_ms=now_ms)
+                    return None
+                return self._decide(now_ms, marks, replace(best, reason=Reason.TWO_PASSES, test=any_test))
         if len(marks) > 1:
-            return self._decide(now_ms, marks, Reason.TWO_PASSES, test=any(v.test for v in passes.values()))
-        (verdict,) = passes.values()
-        if verdict.reason is not Reason.OK:
-            return self._decide(now_ms, marks, verdict.reason, test=verdict.test)
-        if verdict.mark in self._shown:
-            self._shown[verdict.mark] = now_ms
-            return self._decide(now_ms, marks, Reason.SHOWN_BEFORE, test=verdict.test)
+            return self._decide(now_ms, marks, replace(best, reason=Reason.TWO_PASSES, test=any_test))
+        if best.reason is not Reason.OK:
+            return self._decide(now_ms, marks, best)
+        if best.mark in self._shown:
+            self._shown[best.mark] = now_ms
+            return self._decide(now_ms, marks, replace(best, reason=Reason.SHOWN_BEFORE), _ADMIT_RANK)
         if not is_second_look:
-            self._welcome = (verdict, now_ms)
+            self._welcome = (best, now_ms)
             return None
-        self._shown[verdict.mark] = now_ms
-        return self._decide(now_ms, marks, Reason.OK, test=verdict.test)
+        self._shown[best.mark] = now_ms
+        return self._decide(now_ms, marks, best)
 
     def _observe_others(self, now_ms: int, verdicts: Sequence[Verdict]) -> Decision | None:
         """No pass in view: what else is there counts once it has stayed a while."""
@@ -134,24 +141,28 @@ class Session:
                 # Out of order by one symbol (a fault of ours) ends when the symbol has left.
                 return Decision(None) if ended.reason.outcome is Outcome.OUT_OF_ORDER else None
             return None
-        reason = max(verdicts, key=_precedence).reason
+        best = max(verdicts, key=_precedence)
+        reason = best.reason
         if current and current.reason is reason:
-            self._sighting = _Sighting(current.marks, reason, now_ms)
+            self._sighting = replace(current, seen_ms=now_ms)
             return None
         if self._waiting is None or self._waiting[0] is not reason:
             self._waiting = (reason, now_ms)
         if now_ms - self._waiting[1] < SETTLE_MS:
             return None
         self._waiting = None
-        return self._decide(now_ms, frozenset(), reason, test=False)
+        return self._decide(now_ms, frozenset(), best)
 
     def _current(self, now_ms: int) -> _Sighting | None:
         sighting = self._sighting
         return sighting if sighting and now_ms - sighting.seen_ms <= LEFT_MS else None
 
-    def _decide(self, now_ms: int, marks: frozenset[bytes], reason: Reason, *, test: bool) -> Decision:
-        self._sighting = _Sighting(marks, reason, now_ms)
-        return Decision(reason, test)
+    def _decide(
+        self, now_ms: int, marks: frozenset[bytes], verdict: Verdict, precedence: int | None = None
+    ) -> Decision:
+        rank = _precedence(verdict) if precedence is None else precedence
+        self._sighting = _Sighting(marks, verdict.reason, now_ms, rank)
+        return Decision(verdict.reason, verdict.test)
 
     def _refresh(self, now_ms: int, marks: frozenset[bytes]) -> None:
         """What is still in view has not been away."""
@@ -180,5 +191,5 @@ def _precedence(verdict: Verdict) -> int:
     counts. But a listed pass beside its replacement is refused.
     """
     if verdict.reason in _LISTED:
-        return 3
-    return {Outcome.ADMIT: 2, Outcome.STAFF: 1}.get(verdict.outcome, 0)
+        return _LISTED_RANK
+    return {Outcome.ADMIT: _ADMIT_RANK, Outcome.STAFF: 1}.get(verdict.outcome, 0)

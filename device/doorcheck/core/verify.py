@@ -35,8 +35,8 @@ def verify(symbol: Symbol, world: World, moment: Moment) -> Verdict:
      6. Check the signature, with the algorithm that the signer's key decides.
      7. Check that the signer's certificate is valid at the moment.
      8. Read the claims, from the very bytes that were verified, once.
-     9. Check that the pass has been issued and has not expired.
-    10. Read the certificate.
+     9. Read the certificate.
+    10. Check that the pass has been issued and has not expired.
     11. Check that the signer may sign this type of proof.
     12. Look the pass up in the deny list.
     13. Apply the rules.
@@ -56,7 +56,10 @@ def trace_with_claims(symbol: Symbol, world: World, moment: Moment, record: Reco
         reason = refused.reason
     except Exception:  # noqa: BLE001 (a bug must not open, nor stop, a door)
         reason = Reason.FAULT
-    return Verdict(reason, judgement.format, judgement.signer, judgement.mark, judgement.test)
+    mark = judgement.mark
+    if not mark and judgement.format is not PassFormat.UNKNOWN:
+        mark = symbol_mark(symbol.data, world.mark_key)
+    return Verdict(reason, judgement.format, judgement.signer, mark, judgement.test)
 
 
 def _forget(_step: int, _product: object) -> None:
@@ -89,7 +92,6 @@ class _Judgement:
         self.format = hcert.recognise(data)
         if self.format is PassFormat.UNKNOWN:
             raise RefusedError(Reason.NOT_A_PASS)
-        self.mark = symbol_mark(data, world.mark_key)
         if self.format is not PassFormat.HC1:
             raise RefusedError(hcert.FOREIGN[self.format])
         record(1, data)
@@ -106,24 +108,25 @@ class _Judgement:
         signer = self._signer(message, trust)
         record(6, message.signature)
         # 7. the signer's own period
-        if moment.seconds > signer.not_after:
+        now = moment.seconds
+        if now > signer.not_after:
             raise RefusedError(Reason.SIGNER_EXPIRED)
-        if moment.seconds < signer.not_before:
+        if now < signer.not_before:
             raise RefusedError(Reason.SIGNER_EARLY)
         record(7, signer)
         # 8. the claims
         claims = dcc.claims(message.payload)
         record(8, claims)
-        # 9. the period
-        if moment.seconds > claims.expires:
-            raise RefusedError(Reason.SPECIMEN if claims.expires == dcc.SPECIMEN_EXPIRY else Reason.EXPIRED)
-        if moment.seconds < claims.issued:
-            raise RefusedError(Reason.ISSUED_LATER)
-        record(9, None)
-        # 10. the certificate
+        # 9. the certificate
         certificate = dcc.certificate(claims.hcert)
         self.mark = holder_mark(certificate, world.mark_key)
-        record(10, certificate)
+        record(9, certificate)
+        # 10. the period
+        if now > claims.expires:
+            raise RefusedError(Reason.SPECIMEN if claims.expires == dcc.SPECIMEN_EXPIRY else Reason.EXPIRED)
+        if now < claims.issued:
+            raise RefusedError(Reason.ISSUED_LATER)
+        record(10, None)
         # 11. key usage
         if int(certificate.usage) & ~int(signer.usage):
             raise RefusedError(Reason.KEY_USAGE)
@@ -153,7 +156,8 @@ class _Judgement:
             try:
                 cose.check(message, candidate)
             except RefusedError as error:
-                refused = error
+                if refused.reason is not Reason.SIGNATURE:
+                    refused = error
             else:
                 self.signer = candidate.label
                 self.test = candidate.test

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import groupby
 from typing import Protocol, TextIO
 
+from rich.align import Align
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
@@ -28,9 +31,10 @@ STAGES = {
     "V": "the view",
     "O": "out of order",
 }
-VIEW_COLUMNS = 64
-VIEW_LINES = 12
-"""The thumbnail of the camera's view: two pixels to a character cell."""
+MOST_VIEW_LINES = 18
+"""The thumbnail of the camera's view: two pixels to a character cell, four wide to three high."""
+LEAST_VIEW_LINES = 8
+_OTHER_LINES = 12
 _GREYS = 24
 
 
@@ -71,9 +75,7 @@ class PlainAudience:
     def hear(self, decision: Decision) -> None:
         """Write outcome and reason."""
         if decision.reason:
-            test = " (TEST)" if decision.test else ""
-            reason = decision.reason
-            self._line(f"{self._time()}  => {reason.outcome.value}{test}, {reason.code}: {reason.words}")
+            self._line(f"{self._time()}  => {_words(decision)}")
 
     def show(self, panel: Panel) -> None:
         """Write a change of lamps or relay; the ready lamp's blinking and a melody's notes are none."""
@@ -108,31 +110,31 @@ class TerminalAudience:
         self._test = test
         self.now_ms: Callable[[], int] = lambda: 0
         self._panel = DARK
-        self._view: RenderableType = Text("\n" * (VIEW_LINES - 1))
+        self._view: RenderableType | None = None
         self._told = ""
-        self._heard = ""
+        self._heard: Decision | None = None
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._live.start()
 
     def tell(self, text: str) -> None:
         """Keep what was said above the picture, and say the new line in it."""
         if self._heard:
-            self._console.print(Text.assemble((self._told, "dim"), "\n    ", (self._heard, "bold")))
-        self._told, self._heard = text, ""
+            self._console.print(Text.assemble((self._told, "dim"), "\n    ", (_words(self._heard), "bold")))
+        self._told, self._heard = text, None
         self._draw()
 
     def see(self, frame: Frame) -> None:
-        """Draw the thumbnail."""
-        self._view = thumbnail(frame)
+        """Draw the thumbnail, as large as the terminal has room for."""
+        lines = min(MOST_VIEW_LINES, self._console.height - _OTHER_LINES)
+        in_greys = self._console.color_system in ("256", "truecolor")
+        if in_greys and lines >= LEAST_VIEW_LINES and self._console.width >= panels.WIDTH:
+            self._view = Align.center(thumbnail(frame, lines), width=panels.WIDTH)
         self._draw()
 
     def hear(self, decision: Decision) -> None:
         """Say outcome and reason."""
         if decision.reason:
-            test = " (TEST)" if decision.test else ""
-            self._heard = (
-                f"{decision.reason.outcome.value}{test}: {decision.reason.words} ({decision.reason.code})"
-            )
+            self._heard = decision
             self._draw()
 
     def show(self, panel: Panel) -> None:
@@ -154,40 +156,44 @@ class TerminalAudience:
 
     def picture(self) -> RenderableType:
         """The door as it stands."""
-        console = self._console
-        roomy = console.height >= VIEW_LINES + 12 and console.width >= VIEW_COLUMNS
-        roomy = roomy and console.color_system in ("256", "truecolor")  # a picture needs its greys
-        parts: list[RenderableType] = [self._view] if roomy else []
-        parts += [Text(self._told, "bold"), panels.draw(self._panel, self._heard, self._test)]
-        return Group(*parts)
+        reason = self._heard.reason if self._heard else None
+        caption = f"{reason.outcome.value}, {reason.code}" if reason else ""
+        panel = panels.draw(self._panel, caption, self._test)
+        words = Text(f"    {reason.words}" if reason else "")
+        parts = [self._view] if self._view else []
+        return Group(*parts, Text(self._told, "bold"), panel, words)
 
     def _draw(self) -> None:
         self._live.update(self.picture(), refresh=True)
 
 
-def thumbnail(frame: Frame) -> Text:
-    """The frame as grey half blocks, 64 by 24 pixels: enough to see what is held up."""
+def _words(decision: Decision) -> str:
+    if decision.reason is None:
+        return "in order again"
+    reason, test = decision.reason, " (TEST)" if decision.test else ""
+    return f"{reason.outcome.value}{test}, {reason.code}: {reason.words}"
+
+
+def thumbnail(frame: Frame, lines: int) -> Text:
+    """The frame as grey half blocks: enough to see what is held up, and no more."""
     text = Text(no_wrap=True)
-    rows = 2 * VIEW_LINES
-    for line in range(VIEW_LINES):
-        upper = _greys(frame, (2 * line) * frame.height // rows)
-        lower = _greys(frame, (2 * line + 1) * frame.height // rows)
-        for above, below in zip(upper, lower, strict=True):
-            text.append("▀", f"rgb({above},{above},{above}) on rgb({below},{below},{below})")
+    columns = lines * 2 * frame.width // frame.height
+    for line in range(lines):
+        rows = (_greys(frame, (2 * line + half) * frame.height // (2 * lines), columns) for half in (0, 1))
+        for (above, below), cells in groupby(zip(*rows, strict=True)):
+            style = f"rgb({above},{above},{above}) on rgb({below},{below},{below})"
+            text.append("▀" * len(list(cells)), style)
         text.append("\n")
     text.rstrip()
     return text
 
 
-def _greys(frame: Frame, row: int) -> list[int]:
+def _greys(frame: Frame, row: int, columns: int) -> list[int]:
     """One row of the thumbnail: means of a few pixels each, in 24 steps."""
-    start, step = row * frame.stride, frame.width // VIEW_COLUMNS
+    start, step = row * frame.stride, frame.width // columns
     pixels = frame.luma[start : start + frame.width].tobytes()
-    means = (
-        sum(pixels[x : x + step : 4]) // len(pixels[x : x + step : 4])
-        for x in range(0, step * VIEW_COLUMNS, step)
-    )
-    return [mean * _GREYS // 256 * 255 // (_GREYS - 1) for mean in means]
+    means = (statistics.fmean(pixels[x : x + step : 4]) for x in range(0, step * columns, step))
+    return [int(mean) * _GREYS // 256 * 255 // (_GREYS - 1) for mean in means]
 
 
 def counters_table(counters: Counters) -> Table:
