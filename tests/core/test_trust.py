@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from doorcheck.core import trust
-from doorcheck.core.trust import Algorithm, Signer, TrustList, TrustListError, Usage
+from doorcheck.core.trust import Algorithm, Scope, Signer, TrustList, TrustListError, Usage
 from doorcheck.lab.bench import Bench
 
 BENCH: Final = Bench(seed="trust")
 GOOD: Final = BENCH.authority.signer
 FILE: Final = TrustList([GOOD], 1_700_000_000).dump()
-ROW: Final = [GOOD.kid, -7, GOOD.key, 7, 1, 2, "XX", "lab", True]
+ROW: Final = [GOOD.kid, -7, GOOD.key, 7, 1, 2, "XX", "lab", True, 1]
 
 signers = st.builds(
     Signer,
@@ -33,6 +33,7 @@ signers = st.builds(
     country=st.text(max_size=3),
     name=st.text(max_size=20),
     test=st.booleans(),
+    scope=st.sampled_from([Scope(bits) for bits in range(16)]),
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import itertools
 
+import pytest
+
 from doorcheck.operator.progress import shown
 
 
@@ -31,8 +33,9 @@ def test_nothing_is_drawn_for_quick_work() -> None:
     assert stream.getvalue() == ""
 
 
-def test_a_bar_for_those_who_wait() -> None:
+def test_a_bar_for_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work of more than a second draws a bar with its name."""
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal can't go back in a line
     stream = Terminal()
     seconds = itertools.count(step=0.3)
     assert list(shown(range(10), "certificates", stream=stream, clock=lambda: float(next(seconds)))) == list(

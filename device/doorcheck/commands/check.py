@@ -106,7 +106,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _items(named: list[str], reader: Reader) -> Iterator[sources.Item | sources.Unreadable]:
-    for found in shown(list(sources.find(named)), "judging"):
+    everything = list(sources.find(named))
+    # On a terminal the answers themselves show how far it is; a bar would run into them.
+    for found in everything if sys.stdout.isatty() else shown(everything, "judging"):
         if isinstance(found, sources.Unreadable):
             yield found
         else:

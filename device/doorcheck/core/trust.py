@@ -7,7 +7,7 @@ never parses a certificate. A file is
     32 bytes                           SHA-256 of all that follows
     CBOR [issued, [row, ...]]          issued: seconds since 1970
 
-and a row is [kid, algorithm, key, usage, not_before, not_after, country, name, test].
+and a row is [kid, algorithm, key, usage, not_before, not_after, country, name, test, scope].
 Rows become `Signer`s, and keys become key objects, at their first use: loading the
 world's whole list costs a fraction of a millisecond.
 """
@@ -52,6 +52,18 @@ class Usage(enum.IntFlag):
     ANY = 7
 
 
+class Scope(enum.IntFlag):
+    """Formats that a signer may sign: a prefix is unsigned and gives no rights, this does."""
+
+    HC1 = 1
+    LIGHT = 2
+    """French light passes (HCFR1)."""
+    EXEMPTION = 4
+    """French exemptions (EX1)."""
+    TWO_D_DOC = 8
+    ALL = 15
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """A document signer's public key and what it may be used for.
@@ -70,6 +82,7 @@ class Signer:
     country: str = ""
     name: str = ""
     test: bool = False
+    scope: Scope = Scope.HC1
 
     @property
     def label(self) -> str:
@@ -145,6 +158,7 @@ class TrustList:
                 s.country,
                 s.name,
                 s.test,
+                int(s.scope),
             ]
             for s in self
         ]
@@ -174,22 +188,23 @@ class TrustList:
         return cls(rows, issued)
 
 
-_ROW = (bytes, int, bytes, int, int, int, str, str, bool)
+_ROW = (bytes, int, bytes, int, int, int, str, str, bool, int)
 _ALGORITHMS = frozenset(int(algorithm) for algorithm in Algorithm)
 
 
 def _is_row(row: object) -> bool:
     if not isinstance(row, list) or len(row) != len(_ROW) or not all(map(isinstance, row, _ROW)):
         return False
-    return row[1] in _ALGORITHMS and 0 <= row[3] <= Usage.ANY
+    return row[1] in _ALGORITHMS and 0 <= row[3] <= Usage.ANY and 0 <= row[9] <= Scope.ALL
 
 
 def _is_test(row: Signer | list[Any]) -> bool:
-    return row.test if isinstance(row, Signer) else bool(row[-1])
+    return row.test if isinstance(row, Signer) else bool(row[8])
 
 
 def _signer(row: Signer | list[Any]) -> Signer:
     if isinstance(row, Signer):
         return row
-    kid, algorithm, key, usage, not_before, not_after, country, name, test = row
-    return Signer(kid, Algorithm(algorithm), key, Usage(usage), not_before, not_after, country, name, test)
+    kid, algorithm, key, usage, not_before, not_after, country, name, test, scope = row
+    dates = (not_before, not_after)
+    return Signer(kid, Algorithm(algorithm), key, Usage(usage), *dates, country, name, test, Scope(scope))

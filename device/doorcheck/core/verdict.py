@@ -56,6 +56,7 @@ class Reason(enum.Enum):
     SIGNATURE = ("S-SIG", Outcome.REFUSE, "forged or damaged: the signature does not fit")
     SIGNER_EXPIRED = ("S-EXP", Outcome.REFUSE, "its signer's certificate has expired")
     SIGNER_EARLY = ("S-NYV", Outcome.REFUSE, "its signer's certificate is not valid yet")
+    SCOPE = ("S-FMT", Outcome.REFUSE, "its signer may not sign passes of this format")
     KEY_USAGE = ("S-USE", Outcome.REFUSE, "its signer may not sign this type of proof")
 
     EXPIRED = ("P-EXP", Outcome.REFUSE, "expired")

@@ -13,7 +13,7 @@ from doorcheck.core import cose, dcc, denylist, hcert
 from doorcheck.core.moment import Basis, Moment
 from doorcheck.core.passes import Pass, holder_mark, signature_id, symbol_mark
 from doorcheck.core.symbol import Symbol
-from doorcheck.core.trust import Signer, TrustList
+from doorcheck.core.trust import Scope, Signer, TrustList
 from doorcheck.core.verdict import PassFormat, Reason, RefusedError, Verdict
 from doorcheck.core.world import World
 
@@ -161,6 +161,8 @@ class _Judgement:
             else:
                 self.signer = candidate.label
                 self.test = candidate.test
+                if not candidate.scope & Scope.HC1:
+                    raise RefusedError(Reason.SCOPE)
                 return candidate
         raise refused
 

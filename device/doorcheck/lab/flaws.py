@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from doorcheck.core import cbor, cose, dcc, denylist, hcert
 from doorcheck.core.denylist import DenyList
 from doorcheck.core.moment import Basis, Moment
-from doorcheck.core.trust import Algorithm, TrustList, Usage
+from doorcheck.core.trust import Algorithm, Scope, TrustList, Usage
 from doorcheck.core.verdict import Reason
 from doorcheck.lab import issuer
 from doorcheck.lab.bench import Bench, Case
@@ -256,7 +256,13 @@ def _rsa_case(bench: Bench, bits: int, header: Algorithm = Algorithm.PS256) -> C
     return bench.with_signer(signer, draft.text())
 
 
+def _scope(scope: Scope) -> Build:
+    return lambda bench: bench.with_signer(replace(bench.authority.signer, scope=scope))
+
+
 def _signers() -> Iterator[_Row]:
+    for scope in (Scope.LIGHT, Scope.EXEMPTION, Scope.TWO_D_DOC):
+        yield f"signer for {scope.name} signs a good pass", Reason.SCOPE, _scope(scope)
     yield (
         "signer not in the trust list",
         Reason.UNKNOWN_SIGNER,

@@ -50,7 +50,13 @@ def _bar(target: TextIO, what: str, total: int) -> Progress:
     from rich.console import Console  # imported late: it costs more than most builds
     from rich.progress import Progress
 
-    bar = Progress(console=Console(file=target), transient=True, auto_refresh=False)
+    bar = Progress(
+        console=Console(file=target),
+        transient=True,
+        auto_refresh=False,
+        redirect_stdout=False,  # what is printed meanwhile may go elsewhere
+        redirect_stderr=False,
+    )
     bar.add_task(what, total=total)
     bar.start()
     return bar
