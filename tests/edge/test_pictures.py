@@ -164,7 +164,8 @@ def test_a_pipe_is_read() -> None:
     [
         (b"", "an empty file"),
         (b"HC1:NCFOXN%TS3DH", "not a picture"),
-        (b"\x89PNG\r\n\x1a\n", "not a picture, or a damaged one"),
+        (b"\x89PNG\r\n\x1a\n", "damaged or cut short"),
+        (b"\xff\xd8\xff", "not a picture, or a damaged one"),
         (png_header(20_000, 10_000), "million"),
         (png_header(10_000, 9_000), "10000 by 9000 pixels, more than 50 million"),
         (png_header(8_000, 8_000), "8000 by 8000 pixels, more than 50 million"),
@@ -176,6 +177,7 @@ def test_a_pipe_is_read() -> None:
         "empty",
         "text",
         "magic alone",
+        "magic of another format alone",
         "200 megapixels",
         "90 megapixels",
         "64 megapixels",
