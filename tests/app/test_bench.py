@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -34,5 +35,5 @@ def test_candidates_take_turns() -> None:
     """No candidate runs all its batches before another has begun."""
     called: list[str] = []
     measure.side_by_side({"a": lambda: called.append("a"), "b": lambda: called.append("b")}, 1.0)
-    changes = sum(before != after for before, after in zip(called, called[1:], strict=False))
+    changes = sum(before != after for before, after in pairwise(called))
     assert changes >= 2 * measure.ROUNDS - 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import random
 import statistics
 import subprocess
@@ -36,6 +35,16 @@ ROUNDS = 60
 FPS = 10
 STREAMS_EACH = 20
 PROCESS_ROUNDS = 9
+WATCH = """
+import os, sys, time
+null = os.open(os.devnull, os.O_WRONLY)
+started = time.perf_counter()
+pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, null, 1)])
+status, usage = os.wait4(pid, 0)[1:]
+print(time.perf_counter() - started, usage.ru_maxrss)
+sys.exit(status != 0)
+"""
+"""Starts and watches a process. It is small, for a process counts its starter's memory as its own."""
 FIRST_FRAME = """
 from datetime import datetime, timezone
 import doorcheck.daemon
@@ -246,20 +255,16 @@ def processes() -> Table:
         memory: dict[str, float] = {}
         for _ in range(PROCESS_ROUNDS):
             for name, words in commands.items():
-                started = time.perf_counter()
-                memory[name] = _run(*words)
-                spent[name].append((time.perf_counter() - started) * 1000)
+                milliseconds, memory[name] = _run(*words)
+                spent[name].append(milliseconds)
     notes = {name: f"{mib:.0f} MiB in its largest process" for name, mib in memory.items()}
     notes["picture and trust list to verdict"] += "; target: under 60/9 of the first"
     return _table("processes: cold, whole", "ms", {n: statistics.median(t) for n, t in spent.items()}, notes)
 
 
-def _run(*words: str) -> float:
-    """Run this Python on those words; the most that it, or a child of it, had resident, in MiB."""
-    command = [sys.executable, *words]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 (our own words)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(words)}: exit code {process.returncode}")
-    return usage.ru_maxrss / 1024
+def _run(*words: str) -> tuple[float, float]:
+    """Run this Python on those words: milliseconds, and MiB resident in its largest process."""
+    command = [sys.executable, "-I", "-c", WATCH, sys.executable, *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 (our own words)
+    seconds, kib = done.stdout.split()
+    return float(seconds) * 1000, int(kib) / 1024
