@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import zxingcpp
 
+from doorcheck.core.symbol import SymbolFormat
+from doorcheck.lab import optics
 from doorcheck.lab.scenes import HEIGHT, WIDTH, Carrier, Condition, Prop, Scene, hard_stream, render
 
 PAYLOAD = (
@@ -71,6 +73,26 @@ def test_two_passes_in_one_view() -> None:
     assert sorted(read(Scene((left, right)), 1000)) == sorted([PAYLOAD, other])
 
 
+@pytest.mark.parametrize("symbol", [SymbolFormat.AZTEC, SymbolFormat.DATAMATRIX])
+def test_other_symbols_are_held_up_too(symbol: SymbolFormat) -> None:
+    """A pass may come as Aztec or DataMatrix; each is read as what it is."""
+    assert read(Scene((Prop(PAYLOAD, symbol=symbol, enters_ms=-1000),)), 500) == [PAYLOAD]
+
+
+def test_a_symbol_that_cannot_be_drawn_is_refused() -> None:
+    """A line of text has no picture."""
+    with pytest.raises(ValueError, match="text is not a symbol"):
+        render(Scene((Prop(PAYLOAD, symbol=SymbolFormat.TEXT, enters_ms=-1000),)), 500)
+
+
+def test_a_poster_hangs_there_all_the_time() -> None:
+    """Its code is in view before, while and after a pass is."""
+    poster = Prop(b"https://example.org/menu", carrier=Carrier.POSTER, place=(0.84, 0.3), module_px=3.2)
+    scene = Scene((poster, Prop(PAYLOAD, module_px=2.4)), duration_ms=3500)
+    assert read(scene, 0) == read(scene, 3400) == [poster.payload]
+    assert sorted(read(scene, 1500)) == sorted([PAYLOAD, poster.payload])
+
+
 def test_three_props_are_refused() -> None:
     """A scene has room for two."""
     with pytest.raises(ValueError, match="at most two"):
@@ -85,6 +107,31 @@ def test_hard_streams_are_hard_and_not_hopeless(condition: Condition) -> None:
     assert PAYLOAD in read(easy, at_ms)
     difference = np.abs(render(easy, at_ms).astype(int) - render(hard, at_ms).astype(int)).mean()
     assert difference > 1
+
+
+def test_a_harder_stream_is_read_less_often() -> None:
+    """Over all conditions, the easiest streams are read nearly always, the hardest seldom."""
+    found = {0.0: 0, 1.0: 0}
+    for difficulty in found:
+        for condition in Condition:
+            scene = hard_stream(PAYLOAD, condition, 5, difficulty)
+            found[difficulty] += sum(PAYLOAD in read(scene, t_ms) for t_ms in (100, 600))
+    assert found[0.0] >= 0.9 * 2 * len(Condition)
+    assert found[1.0] <= 0.6 * 2 * len(Condition)
+
+
+def test_a_difficulty_out_of_range_is_refused() -> None:
+    """It goes from 0 to 1."""
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        hard_stream(PAYLOAD, Condition.TILT, 1, 1.5)
+
+
+def test_beyond_a_planes_horizon_nothing_is_seen() -> None:
+    """A carrier turned far away ends where its plane does, without a division by zero."""
+    words = np.full((8, 8), 0x00FF00FF, np.uint32)
+    words[:2] = words[-2:] = words[:, :2] = words[:, -2:] = 0
+    horizon_at_4 = np.array([[1, 0, 0], [0, 1, 0], [-1, 0, 4.5]], np.float32)
+    assert not optics._sampled(words, horizon_at_4, 10, 4)[:, 4:].any()
 
 
 def test_no_repr_shows_the_payload() -> None:

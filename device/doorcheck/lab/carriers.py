@@ -30,6 +30,8 @@ _FORMATS = {
     SymbolFormat.DATAMATRIX: zxingcpp.BarcodeFormat.DataMatrix,
 }
 _QUIET_MODULES = 4
+_ARM_PX = 820
+"""How far below the code's centre an arm is drawn, at least: beyond the frame's edge at any size."""
 _SKIN = 150
 _SLEEVES = (38, 62, 88, 120)
 _LABELS = (
@@ -182,7 +184,8 @@ def _phone(code: Image.Image, look: Look) -> Drawing:
     bezel = screen_width * rng.uniform(0.03, 0.05)
     room = screen_width * 0.5
     body = (room, room * 0.2, room + screen_width + 2 * bezel, room * 0.2 + screen_height + 2 * bezel)
-    canvas = _Canvas(body[2] + room, body[3] + room * 1.4)
+    low = body[1] + bezel + screen_height * 0.22 + code.height / 2 + _ARM_PX
+    canvas = _Canvas(body[2] + room, max(body[3] + room * 1.4, low))
     sleeve = rng.choice(_SLEEVES)
     _hand_behind(canvas, body, sleeve)
     canvas.box(body, 34, bezel * 3.4)
@@ -233,8 +236,9 @@ def _hand_behind(canvas: _Canvas, body: Sequence[float], sleeve: int) -> None:
     width, middle = right - left, (left + right) / 2
     low = canvas.luma.height + width * 0.2
     canvas.limb([(middle + width * 0.1, bottom), (middle + width * 0.2, low)], width * 0.5, _SKIN - 25)
+    cuff = bottom + width * 0.3
     canvas.limb(
-        [(middle + width * 0.2, low - width * 0.25), (middle + width * 0.24, low)], width * 0.66, sleeve
+        [(middle + width * 0.2, cuff + width * 0.3), (middle + width * 0.24, low)], width * 0.66, sleeve
     )
     palm = top + (bottom - top) * 0.82
     canvas.limb([(left + width * 0.1, bottom + width * 0.2), (left, palm)], width * 0.36, _SKIN - 6)
@@ -259,14 +263,13 @@ def _sheet(code: Image.Image, look: Look) -> Drawing:
     width = code.width * rng.uniform(1.75, 1.95)
     height = width * 1.38
     room = code.width * 0.22
-    canvas = _Canvas(width + 2 * room, height + room * 2.4)
     x, y = room, room * 0.3
+    canvas = _Canvas(width + 2 * room, max(height + room * 2.4, y + height * 0.2 + code.height / 2 + _ARM_PX))
     thick = code.width * 0.17
-    canvas.limb(
-        [(x + width * 0.8, y + height + room * 3), (x + width * 0.7, y + height * 0.9)],
-        thick * 2.6,
-        _SKIN - 20,
-    )
+    elbow = (x + width * 0.8, canvas.luma.height + thick)
+    canvas.limb([elbow, (x + width * 0.7, y + height * 0.9)], thick * 2.6, _SKIN - 20)
+    cuff = (x + width * 0.77, y + height + thick * 5)
+    canvas.limb([elbow, cuff], thick * 3.4, _SLEEVES[look.seed % len(_SLEEVES)])
     canvas.box((x, y, x + width, y + height), 214)
     left, top = int(x + (width - code.width) * rng.uniform(0.35, 0.65)), int(y + height * 0.2)
     _text(canvas.luma, (x + width * 0.07, y + height * 0.05), "EU DIGITAL COVID", width * 0.06, 60)

@@ -25,6 +25,8 @@ _FOCAL_PX = 1150.0
 _NOISE_MARGIN = 96
 _LAMPS_MARGIN = 320
 _BAND_ROWS = 16
+_HORIZON = np.float32(1e-4)
+"""A plane's points in front of the lens have a greater inverse depth than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ class Layer:
 class Soft:
     """A drawing out of focus, ready to be sampled: `luma << 16 | alpha` in each word.
 
-    Two empty pixels surround it; `centre` does not count them. One of its pixels is
-    `shrunk` of the drawing's.
+    It is cut to what is not empty, with two empty pixels around, which `centre` does not
+    count. One of its pixels is `shrunk` of the drawing's.
     """
 
     words: npt.NDArray[np.uint32]
@@ -71,11 +73,14 @@ def softened(drawing: Drawing, sigma: float) -> Soft:
     shrunk = 1 if sigma < 1.5 else 2 if sigma < 4 else 4
     blur = ImageFilter.GaussianBlur(sigma / shrunk)
     luma, alpha = (
-        np.asarray((image.reduce(shrunk) if shrunk > 1 else image).filter(blur), np.uint32)
+        (image.reduce(shrunk) if shrunk > 1 else image).filter(blur)
         for image in (drawing.luma, drawing.alpha)
     )
-    centre = (drawing.centre[0] / shrunk, drawing.centre[1] / shrunk)
-    return Soft(np.pad(luma << 16 | alpha, 2), centre, shrunk)
+    left, top, right, bottom = seen = alpha.getbbox() or (0, 0, 1, 1)
+    words = np.zeros((bottom - top + 4, right - left + 4), np.uint32)
+    words[2:-2, 2:-2] = np.asarray(luma.crop(seen), np.uint32) << 16 | np.asarray(alpha.crop(seen))
+    centre = (drawing.centre[0] / shrunk - left, drawing.centre[1] / shrunk - top)
+    return Soft(words, centre, shrunk)
 
 
 def projected(soft: Soft, pose: Pose, margin: int) -> Layer | None:
@@ -94,13 +99,13 @@ def projected(soft: Soft, pose: Pose, margin: int) -> Layer | None:
     if left >= right or top >= bottom:
         return None
     back = np.linalg.inv(flat_to_frame) @ np.array([[1, 0, left], [0, 1, top], [0, 0, 1]], np.float64)
-    sampled = _sampled(soft.words, back / back[2, 2], right - left, bottom - top)
+    sampled = _sampled(soft.words, back.astype(np.float32), right - left, bottom - top)
     luma, alpha = (Image.fromarray(plane.astype(np.uint8)) for plane in (sampled >> 16, sampled))
     return Layer(luma, alpha, left, top)
 
 
 def _sampled(
-    words: npt.NDArray[np.uint32], back: npt.NDArray[np.float64], wide: int, tall: int
+    words: npt.NDArray[np.uint32], back: npt.NDArray[np.float32], wide: int, tall: int
 ) -> npt.NDArray[np.uint32]:
     """Bilinear samples of luma and alpha at once, `back` leading from result to drawing.
 
@@ -110,11 +115,11 @@ def _sampled(
     rows, stride = words.shape
     flat = words.ravel()
     result = np.empty((tall, wide), np.uint32)
-    (a, b, c), (d, e, f), (g, h, _) = back.astype(np.float32)
+    (a, b, c), (d, e, f), (g, h, i) = back
     x = np.arange(wide, dtype=np.float32) + np.float32(0.5)
     for top in range(0, tall, _BAND_ROWS):
         y = (np.arange(top, min(tall, top + _BAND_ROWS), dtype=np.float32) + np.float32(0.5))[:, None]
-        depth = 1 / (g * x + (h * y + 1))
+        depth = 1 / np.maximum(g * x + (h * y + i), _HORIZON)
         u = np.clip((a * x + (b * y + c)) * depth + np.float32(1.5), 0, stride - 2)
         v = np.clip((d * x + (e * y + f)) * depth + np.float32(1.5), 0, rows - 2)
         column, row = u.astype(np.int32), v.astype(np.int32)
@@ -180,34 +185,33 @@ def _mean_along(image: Image.Image, places: list[tuple[int, int]], half_x: int, 
 
 
 @functools.lru_cache(maxsize=4)
-def _lamps(seed: int) -> tuple[Image.Image, Image.Image]:
-    """Lamps as a glossy surface mirrors them, larger than the frame: patches, and their glow."""
+def _lamps(seed: int, strength: float) -> Image.Image:
+    """Lamps as a glossy surface mirrors them, larger than the frame: patches with their glow."""
     rng = np.random.default_rng(seed)
     picture = Image.new("L", (WIDTH + 2 * _LAMPS_MARGIN, HEIGHT + 2 * _LAMPS_MARGIN), 0)
     pen = ImageDraw.Draw(picture)
-    for _ in range(7):
+    for _ in range(12):
         x, y = _LAMPS_MARGIN + rng.uniform(0, WIDTH - 200), _LAMPS_MARGIN + rng.uniform(0, HEIGHT - 100)
         wide, tall = rng.uniform(60, 150), rng.uniform(24, 60)
         lean = rng.uniform(-60, 60)
         patch = [(x, y), (x + wide, y + lean * 0.3), (x + wide + lean, y + tall), (x + lean, y + tall)]
         pen.polygon(patch, fill=255)
     glow = picture.filter(ImageFilter.GaussianBlur(46)).point(lambda v: min(255, v * 2))
-    return picture.filter(ImageFilter.GaussianBlur(9)), glow
+    patches = picture.filter(ImageFilter.GaussianBlur(9))
+    return ImageChops.add(
+        patches.point([min(255, int(2 * v * strength**2)) for v in range(256)]),
+        glow.point([min(255, int(1.6 * v * strength)) for v in range(256)]),
+    )
 
 
 def glared(layer: Layer, pose: Pose, strength: float, seed: int) -> Layer:
-    """Reflections of lamps on the layer; they slide over it as it turns. Strength 0..1."""
+    """Reflections of lamps on the layer; they slide over it as it turns. At strength 1 they blind."""
     if strength <= 0:
         return layer
     left = _LAMPS_MARGIN + layer.left - int(pose.x - WIDTH / 2 + pose.yaw * 16)
     top = _LAMPS_MARGIN + layer.top - int(pose.y - HEIGHT / 2 + pose.pitch * 16)
     area = (left, top, left + layer.luma.width, top + layer.luma.height)
-    patches, glow = (image.crop(area) for image in _lamps(seed))
-    light = ImageChops.add(
-        patches.point([int(v * strength**2) for v in range(256)]),
-        glow.point([int(v * strength) for v in range(256)]),
-    )
-    shine = ImageChops.multiply(light, layer.alpha)
+    shine = ImageChops.multiply(_lamps(seed, strength).crop(area), layer.alpha)
     return Layer(ImageChops.add(layer.luma, shine), layer.alpha, layer.left, layer.top)
 
 
@@ -256,13 +260,12 @@ def sensed(
     `gain` 1 is a well lit hall; the noise's deviation grows with it and with the square
     root of the luma. Returns a fresh, contiguous array of shape (960, 1280).
     """
-    levels = np.arange(256)
-    seen = np.clip(levels * exposure * (1 - haze) + 150 * haze, 0, 255)
-    lit = (np.take(seen.astype(np.uint16), np.asarray(picture)) * _vignette()) >> 8
-    deviation = np.minimum(gain * np.sqrt(1.4 + 0.022 * levels), 24.0)
-    amplitude = np.take(np.asarray(deviation * 8, np.int16), lit)
+    seen = picture.point([min(255, int(v * exposure * (1 - haze) + 150 * haze)) for v in range(256)])
+    lit = ((np.asarray(seen) * _vignette()) >> 8).astype(np.uint8)
+    deviations = [min(gain * math.sqrt(1.4 + 0.022 * v), 24.0) for v in range(256)]
+    amplitude = np.asarray(Image.fromarray(lit).point([int(v * 8) for v in deviations]))
     rng = np.random.default_rng(seed)
     top, left = rng.integers(0, _NOISE_MARGIN, 2)
     noise = _grain()[top : top + HEIGHT, left : left + WIDTH]
-    noisy = lit.astype(np.int16) + ((noise * amplitude) >> 8)
-    return np.clip(noisy, 0, 255).astype(np.uint8)
+    noisy = ((noise * amplitude) >> 8) + lit
+    return np.asarray(np.clip(noisy, 0, 255), np.uint8)

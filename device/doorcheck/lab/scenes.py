@@ -285,7 +285,8 @@ def _mix(seed: int, t_ms: int) -> int:
 def hard_stream(payload: bytes, condition: Condition, seed: int, difficulty: float = 0.5) -> Scene:
     """One second of a pass that is held up from the start, under one condition.
 
-    `difficulty` goes from 0 (a good decoder reads nearly every frame) to 1 (nearly none).
+    `difficulty` goes from 0, where zxing-cpp reads every frame, to 1, where it reads few or
+    none (but still two of three that are only tilted or only small, and half of the glared).
     The rest (carrier, size, pose) varies with the seed as it does among visitors. Raises
     ValueError for a difficulty outside 0..1.
     """
@@ -317,19 +318,19 @@ def _harden(
         case Condition.MOTION:
             return replace(prop, waving_px=22 + 56 * d), view
         case Condition.GLARE:
-            return replace(prop, glare=0.5 + 0.5 * d), view
+            return replace(prop, glare=0.3 + 0.5 * d), view
         case Condition.TILT:
-            lean = 28 + 26 * d
+            lean = 28 + 32 * d
             return replace(prop, yaw=lean * rng.choice((-1, 1)), pitch=-lean * rng.uniform(0.2, 0.6)), view
         case Condition.LOW_LIGHT:
             dim = 0.42 - 0.3 * d
             sheet = replace(prop, carrier=Carrier.SHEET, glare=0.0)
             return sheet, replace(view, light=dim, noise_gain=2.5 + 4 * d)
         case Condition.INVERTED:
-            dark = replace(prop, carrier=Carrier.PHONE, inverted=True, defocus_px=0.5 + 0.7 * d)
-            return dark, replace(view, noise_gain=1.5 + 1.5 * d)
+            dark = replace(prop, carrier=Carrier.PHONE, inverted=True, defocus_px=0.6 + 1.3 * d)
+            return dark, replace(view, noise_gain=1.5 + 2 * d)
         case Condition.SMALL:
-            return replace(prop, module_px=2.9 - 1.2 * d), view
+            return replace(prop, module_px=2.9 - 1.5 * d), view
         case Condition.LOW_CONTRAST:
             return replace(prop, contrast=0.4 - 0.3 * d), replace(view, haze=0.3 + 0.2 * d)
         case Condition.MIXED:
