@@ -30,6 +30,8 @@ class Tally:
     reasons: dict[Reason, list[str]] = field(default_factory=dict)
     """The door's reasons for vectors that are genuine."""
     scores: dict[str, str] = field(default_factory=dict)
+    suites: dict[str, list[bool]] = field(default_factory=dict)
+    """Whether each case of an official suite came out right, by the suite's name."""
 
     def add(self, vector: Vector, finding: Finding) -> None:
         """Count one flag."""
@@ -88,10 +90,14 @@ def tally(pytestconfig: pytest.Config) -> Tally:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say how many of the official flags were asserted, and with what result."""
     tally = config.stash.get(_TALLY, Tally())
-    if tally.vectors:
+    if tally.vectors or tally.suites:
         terminalreporter.section("conformance")
+    if tally.vectors:
         for line in tally.lines(verbose=config.get_verbosity() > 0):
             terminalreporter.write_line(line)
+    if tally.suites:
+        counts = [f"{name} {sum(cases)}/{len(cases)}" for name, cases in tally.suites.items()]
+        terminalreporter.write_line(", ".join(counts))
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 
 from doorcheck.cli import main
-from doorcheck.core.trust import Algorithm, TrustList, Usage, public_key
+from doorcheck.core.trust import Algorithm, Scope, TrustList, Usage, public_key
 from doorcheck.operator import certificates, der, sources
 from doorcheck.operator.building import Built, build
 from doorcheck.operator.candidates import Candidate, Why
@@ -141,16 +141,16 @@ def test_census_of_usages(gdhcn: list[Candidate]) -> None:
 
 
 def test_tousanticovid(shared_data: Path) -> None:
-    """Of 327 certificates 326 are taken, 14 British ones under their own identifiers; one is an authority."""
+    """All 327 certificates are taken, 14 British ones under their own identifiers, two for light passes."""
     candidates = gathered(shared_data / "trust-lists" / "tousanticovid-dcc-certs.json")
     built = build(candidates)
     assert len(candidates) == 327
-    assert len(built.signers) == 326
-    assert [(one.why, one.name) for one in built.left_out] == [(Why.AUTHORITY, "Inria")]
+    assert len(built.signers) == 327
+    light = [one.name for one in built.signers if one.scope is Scope.LIGHT]
+    assert light == ["Inria", "dcclight.tousanticovid.gouv.fr / INRIA"]
     renamed = [entry.signer for entry in built.entries if entry.renamed]
     assert Counter(one.country for one in renamed) == {"UK": 10, "GB": 4}
     assert {len(one.kid) for one in renamed} == {6, 7, 8}
-    assert len(build(candidates, allow_ca=True).signers) == 327
 
 
 def vectors(shared_data: Path) -> Iterator[tuple[str, bytes]]:
@@ -213,10 +213,14 @@ def test_agrees_with_a_second_reader(shared_data: Path, gdhcn: list[Candidate]) 
 
 
 def test_french_folder(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The folder of 2D-Doc certificates gives its six signers; the authority and other files are counted."""
+    """The folder of 2D-Doc certificates gives four signers, and under test five; the rest is counted."""
     out = tmp_path / "fr.dctl"
     assert main(["trust", "build", str(shared_data / "french"), "-o", str(out), "--test", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["signers"], told["test"]) == (6, 6)
-    assert [(one["where"], one["code"]) for one in told["left_out"]] == [("FR03.der", "AUTHORITY")]
-    assert len(TrustList.load(out.read_bytes())) == 6
+    assert (told["signers"], told["test"]) == (5, 5)
+    left_out = [(one["where"], one["code"]) for one in told["left_out"]]
+    assert left_out == [("FR03.der", "AUTHORITY"), ("FR03_0000.der", "TWO_D_DOC")]
+    assert len(TrustList.load(out.read_bytes())) == 5
+    assert main(["trust", "build", str(shared_data / "french"), "-o", str(out), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["signers"], told["test"]) == (4, 0)

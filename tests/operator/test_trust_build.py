@@ -242,8 +242,8 @@ def test_show(folder: Path, tmp_path: Path, capsys: Capture) -> None:
     assert lines[0] == f"{out}: 2 signers, issued 2022-01-27T10:00:00Z, 0 of a test authority"
     assert "1 has expired at 2022-01-27T10:00:00Z" in lines[2]
     kid = certificates.parse((folder / "1.der").read_bytes()).kid
-    words = [base64.b64encode(kid).decode(), "FR", "vaccination", "2021-06-01..2023-06-01", "ES256"]
-    assert lines[4].split() == [*words, "Vaccination", "signer"]
+    words = [base64.b64encode(kid).decode(), "FR", "HC1+EX1", "vaccination", "2021-06-01..2023-06-01"]
+    assert lines[4].split() == [*words, "ES256", "Vaccination", "signer"]
     assert main(["trust", "show", str(out), "--json", *AT]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["issued"], told["signers"], told["expired"]) == ("2022-01-27T10:00:00Z", 2, 1)

@@ -1,21 +1,25 @@
-"""Arguments that several commands share: trust list, deny list, time."""
+"""Arguments that several commands share: trust list, deny list, rules, time."""
 
 from __future__ import annotations
 
 import argparse
-import secrets
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from doorcheck import RELEASED
 from doorcheck.core.denylist import DenyList, DenyListError
 from doorcheck.core.moment import Basis
-from doorcheck.core.rules import Minimum
+from doorcheck.core.rules import Minimum, Rules
 from doorcheck.core.trust import LARGEST_BYTES, TrustList, TrustListError
 from doorcheck.core.world import World
 from doorcheck.edge.clock import Clock, StatedClock, SystemClock
 from doorcheck.edge.store import read_bounded
+
+if TYPE_CHECKING:
+    from doorcheck.edge.rulefiles import Loaded
 
 LARGEST_DENY_BYTES = 256 * 1024 * 1024
 
@@ -33,13 +37,19 @@ class Bench:
 
 
 def add_world_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --trust, --deny and --at."""
+    """Add --trust, --deny, --profile and --at."""
     parser.add_argument("--trust", metavar="FILE", type=Path, help="trust list, from `doorcheck trust build`")
     parser.add_argument(
         "--deny",
         metavar="FILE",
         type=Path,
         help="deny list: one hexadecimal SHA-256 a line, whole or its first 32 digits",
+    )
+    parser.add_argument(
+        "--profile",
+        metavar="PROFILE",
+        help="the venue's rules: a shipped profile's name (`doorcheck rules list`), or a folder "
+        "(default: the minimum, one proof that is complete, negative and in its own dates)",
     )
     parser.add_argument(
         "--at",
@@ -57,7 +67,8 @@ def bench(arguments: argparse.Namespace) -> Bench:
     if arguments.at is not None:
         clock = StatedClock(time(arguments.at))
         floor = min(floor, clock.moment().utc)  # stated outright: there is no clock to doubt
-    return Bench(World(trust, deny, Minimum(), floor, secrets.token_bytes(32)), clock)
+    rules: Rules = Minimum() if arguments.profile is None else load_profile(arguments.profile).rule_set()
+    return Bench(World(trust, deny, rules, floor, os.urandom(32)), clock)
 
 
 def time(text: str) -> datetime:
@@ -77,6 +88,31 @@ def load_trust(path: Path) -> TrustList:
         return TrustList.load(read_bounded(path, LARGEST_BYTES))
     except (OSError, TrustListError) as error:
         raise InputError(f"--trust {path}: {_why(error)}") from error
+
+
+def profile_folder(name: str) -> Path:
+    """The folder of a profile, by name or as a folder. Raises `InputError`."""
+    from doorcheck.edge import rulefiles  # not needed by those who name no profile: it costs a start
+
+    folder = rulefiles.find(name)
+    if not folder.is_dir():
+        names = ", ".join(one.name for one in rulefiles.shipped())
+        raise InputError(f"profile {name!r} is neither a folder nor one of {names}")
+    return folder
+
+
+def load_profile(name: str) -> Loaded:
+    """A profile, by name or as a folder. Raises `InputError`."""
+    from doorcheck.edge import rulefiles  # as above
+
+    folder = profile_folder(name)
+    try:
+        return rulefiles.load(folder)
+    except rulefiles.ProfileError as error:
+        raise InputError(
+            f"profile {name}: {len(error.faults)} faults, the first in {error.faults[0]}; "
+            f"nothing was judged (`doorcheck rules check {name}` names all)"
+        ) from error
 
 
 def _load_deny(path: Path) -> DenyList:

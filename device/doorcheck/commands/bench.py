@@ -7,6 +7,8 @@ import json
 import sys
 from collections.abc import Callable
 
+from doorcheck.commands import arguments as words
+from doorcheck.commands.arguments import InputError
 from doorcheck.lab import measure
 
 EXAMPLES = """\
@@ -14,9 +16,11 @@ examples:
   doorcheck bench                  everything, in a few minutes
   doorcheck bench passes frames    only these parts
   doorcheck bench --json > today.json
+  doorcheck bench rules --profile eu-travel-at/ --profile eu-travel-fr/
 
 parts: passes (text to verdict), frames (decoding, with and without a code), streams (hard
-frames decided within a second), processes (start, memory). Candidates take turns in short
+frames decided within a second), processes (start, memory), rules (cases of profiles: the
+shipped ones, or those named). Candidates take turns in short
 batches; medians are of batches, ratios of medians of one run. They compare; they are no
 tests. pyzbar and OpenCV are shown where they are installed (pip install pyzbar
 opencv-python-headless; apt install libzbar0).
@@ -27,6 +31,7 @@ PARTS: dict[str, Callable[[], measure.Table]] = {
     "frames": measure.frames,
     "streams": measure.streams,
     "processes": measure.processes,
+    "rules": measure.rules,
 }
 
 
@@ -34,6 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.epilog = EXAMPLES
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of: {', '.join(PARTS)} (default: all)")
+    parser.add_argument(
+        "--profile", metavar="PROFILE", action="append", default=[], help="a profile for the part rules"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -43,10 +51,15 @@ def run(arguments: argparse.Namespace) -> int:
     if unknown:
         print(f"doorcheck bench: no part {unknown[0]!r}; there are {', '.join(PARTS)}", file=sys.stderr)
         return 2
+    try:
+        profiles = [words.load_profile(name) for name in arguments.profile]
+    except InputError as error:
+        print(f"doorcheck bench: {error}", file=sys.stderr)
+        return 2
     told = {}
     for part in arguments.parts or PARTS:
         print(f"measuring {part} …", file=sys.stderr)
-        table = PARTS[part]()
+        table = measure.rules(profiles) if part == "rules" else PARTS[part]()
         told[part] = table.as_dict()
         if not arguments.json:
             print(table.as_text(), flush=True)

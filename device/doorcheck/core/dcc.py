@@ -161,6 +161,17 @@ def _seconds(value: Any) -> float:
     return float(value) if abs(value) < 1e15 else math.copysign(1e15, value)
 
 
+def check_period(claims: Claims, now: float) -> None:
+    """Return if issued <= now <= expires, in seconds since 1970.
+
+    Refused: `P-EXP`, `P-IAT`, and `N-SPC` for a Dutch specimen.
+    """
+    if now > claims.expires:
+        raise RefusedError(Reason.SPECIMEN if claims.expires == SPECIMEN_EXPIRY else Reason.EXPIRED)
+    if now < claims.issued:
+        raise RefusedError(Reason.ISSUED_LATER)
+
+
 def certificate(hcert: dict[Any, Any]) -> Certificate:
     """The EU certificate in a health certificate claim.
 

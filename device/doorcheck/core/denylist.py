@@ -88,15 +88,14 @@ def entries(listed: Pass) -> list[tuple[Reason, bytes]]:
     and in upper case; identifiers keep their case everywhere).
     """
     found = [(Reason.LISTED_SIGNATURE, digest(listed.signature_id))]
-    for entry in listed.certificate.entries:
-        countries = {listed.claims.issuer, entry.co, entry.co.strip().upper()}
-        for identifier in {entry.ci, entry.ci.strip()}:
-            found.append((Reason.LISTED_IDENTIFIER, digest(_bytes(identifier))))
-            found += [
-                (Reason.LISTED_COUNTRY, digest(_bytes(country + identifier)))
-                for country in countries
-                if country
-            ]
+    if listed.document:
+        found.append((Reason.LISTED_DOCUMENT, digest(listed.document)))
+    for country, identifier in listed.identifiers:
+        countries = {listed.claims.issuer, country, country.strip().upper()}
+        for spelling in {identifier, identifier.strip()}:
+            found.append((Reason.LISTED_IDENTIFIER, digest(_bytes(spelling))))
+            named = (digest(_bytes(country + spelling)) for country in countries if country)
+            found += [(Reason.LISTED_COUNTRY, hashed) for hashed in named]
     return found
 
 

@@ -34,18 +34,17 @@ _PREFIXES: tuple[tuple[bytes, PassFormat], ...] = (
 )
 
 FOREIGN: dict[PassFormat, Reason] = {
-    PassFormat.HCFR1: Reason.FRENCH_LIGHT,
-    PassFormat.EX1: Reason.EXEMPTION,
     PassFormat.LT1: Reason.SWISS_LIGHT,
     PassFormat.NO1: Reason.NORWAY,
     PassFormat.NL2: Reason.NETHERLANDS,
     PassFormat.SHC: Reason.SMART_HEALTH_CARD,
     PassFormat.NZCP: Reason.NEW_ZEALAND,
-    PassFormat.TWO_D_DOC: Reason.TWO_D_DOC,
     PassFormat.VDS_NC: Reason.ICAO,
     PassFormat.DIVOC: Reason.DIVOC,
 }
 """Formats that are recognised and named, and not judged."""
+PREFIXES = {PassFormat.HC1: HC1, PassFormat.HCFR1: b"HCFR1:", PassFormat.EX1: b"EX1:"}
+"""Formats that are base45 behind their prefix."""
 
 
 def recognise(data: bytes) -> PassFormat:

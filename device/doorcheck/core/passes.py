@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from doorcheck.core.cose import Unverified
 from doorcheck.core.dcc import Certificate, Claims, Entry
+from doorcheck.core.light import Exemption
 from doorcheck.core.trust import Algorithm, Signer
 from doorcheck.core.verdict import PassFormat
 
@@ -25,11 +27,21 @@ class Pass:
     certificate: Certificate = field(repr=False)
     signature_id: bytes = field(repr=False)
     """The part of the signature that nobody can vary: R of ES256, all of PS256."""
+    exemption: Exemption | None = field(default=None, repr=False)
+    document: bytes = field(default=b"", repr=False)
+    """The signed bytes of a 2D-Doc, which lists know it by: it has no identifier."""
 
     @property
     def entry(self) -> Entry:
         """The one entry; only after the rule `N-ONE` has seen that there is one."""
         return self.certificate.entries[0]
+
+    @property
+    def identifiers(self) -> Iterator[tuple[str, str]]:
+        """Country and identifier of everything in it that has one."""
+        for entry in (*self.certificate.entries, *((self.exemption,) if self.exemption else ())):
+            if entry.ci:
+                yield entry.co, entry.ci
 
 
 def signature_id(message: Unverified) -> bytes:

@@ -28,9 +28,22 @@ MOST_MARKS = 4096
 MOST_TOGETHER = 16
 """Passes that one view is remembered to have held; more are somebody playing games."""
 
-_UNREADABLE = (Reason.BASE45, Reason.COMPRESSION, Reason.TOO_LARGE, Reason.COSE)
+_PASSES = (PassFormat.HC1, PassFormat.HCFR1, PassFormat.EX1, PassFormat.TWO_D_DOC)
+_UNREADABLE = (
+    Reason.BASE45,
+    Reason.COMPRESSION,
+    Reason.TOO_LARGE,
+    Reason.COSE,
+    Reason.TWO_D_DOC_FRAME,
+    Reason.TWO_D_DOC,
+)
 _ADMIT_RANK, _LISTED_RANK = 2, 3
-_LISTED = (Reason.LISTED_IDENTIFIER, Reason.LISTED_COUNTRY, Reason.LISTED_SIGNATURE)
+_LISTED = (
+    Reason.LISTED_IDENTIFIER,
+    Reason.LISTED_COUNTRY,
+    Reason.LISTED_SIGNATURE,
+    Reason.LISTED_DOCUMENT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +194,7 @@ class Session:
 
 def _is_pass(verdict: Verdict) -> bool:
     """Whether it was read far enough to be somebody's pass, genuine or not."""
-    return verdict.format is PassFormat.HC1 and verdict.reason not in _UNREADABLE
+    return verdict.format in _PASSES and verdict.reason not in _UNREADABLE
 
 
 def _precedence(verdict: Verdict) -> int:

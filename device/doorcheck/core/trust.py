@@ -86,7 +86,9 @@ class Signer:
 
     @property
     def label(self) -> str:
-        """Country and kid in base64: how lists, logs and verdicts name a signer."""
+        """Country and kid, in base64 but for 2D-Doc: how lists, logs and verdicts name a signer."""
+        if self.scope is Scope.TWO_D_DOC and self.kid.isalnum():
+            return f"{self.country or '--'} {self.kid.decode('ascii')}"
         return _label(self.country, self.kid)
 
 

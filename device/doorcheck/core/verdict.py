@@ -49,6 +49,9 @@ class Reason(enum.Enum):
     COSE = ("D-COS", Outcome.REFUSE, "not a COSE_Sign1 message")
     CLAIMS = ("D-CWT", Outcome.REFUSE, "signed, but its claims are malformed or incomplete")
     CERTIFICATE = ("D-DCC", Outcome.REFUSE, "signed, but what it holds is not a health certificate")
+    OTHER_KIND = ("D-KND", Outcome.REFUSE, "signed, but of another kind than its prefix says")
+    TWO_D_DOC_FRAME = ("D-2DF", Outcome.REFUSE, "not a well-formed 2D-Doc")
+    TWO_D_DOC_FIELDS = ("D-2DV", Outcome.REFUSE, "signed, but its fields are malformed or incomplete")
 
     ALGORITHM = ("S-ALG", Outcome.REFUSE, "the signature algorithm is missing, forbidden or not the key's")
     NO_SIGNER = ("S-KID", Outcome.REFUSE, "it does not name its signer")
@@ -64,6 +67,7 @@ class Reason(enum.Enum):
 
     LISTED_IDENTIFIER = ("R-UCI", Outcome.REFUSE, "on the deny list, by its identifier")
     LISTED_COUNTRY = ("R-CCI", Outcome.REFUSE, "on the deny list, by country and identifier")
+    LISTED_DOCUMENT = ("R-DOC", Outcome.REFUSE, "on the deny list, by the hash of its 2D-Doc")
     LISTED_SIGNATURE = ("R-SIG", Outcome.REFUSE, "on the deny list, by its signature")
 
     NOT_ONE_PROOF = ("N-ONE", Outcome.REFUSE, "it does not hold exactly one proof")
@@ -71,8 +75,11 @@ class Reason(enum.Enum):
     TEST_RESULT = ("N-RES", Outcome.REFUSE, "the test result is not negative")
     FUTURE = ("N-FUT", Outcome.REFUSE, "the test was sampled later than now")
     RECOVERY = ("N-REC", Outcome.REFUSE, "outside the recovery's own dates")
+    EXEMPTION_DATES = ("N-EXM", Outcome.REFUSE, "outside the exemption's own dates")
     SPECIMEN = ("N-SPC", Outcome.REFUSE, "a specimen, marked as such by its issuer")
     RULE_ERROR = ("N-ERR", Outcome.REFUSE, "a rule could not be evaluated on this pass")
+    RULE = ("N-RUL", Outcome.REFUSE, "a rule of the venue's profile does not accept it")
+    NO_RULE = ("N-NON", Outcome.REFUSE, "no rule of the venue's profile speaks of such a proof")
 
     YELLOW_CARD = ("F-ICV", Outcome.STAFF, "an international vaccination card (ICVP), not an entry pass")
     DDCC = ("F-DDC", Outcome.STAFF, "a WHO DDCC certificate, not an entry pass")
@@ -84,9 +91,7 @@ class Reason(enum.Enum):
     NETHERLANDS = ("F-NLD", Outcome.STAFF, "a Dutch domestic pass, not an entry pass")
     ICAO = ("F-VDS", Outcome.STAFF, "an ICAO VDS-NC seal, not an entry pass")
     DIVOC = ("F-DIV", Outcome.STAFF, "a DIVOC certificate, not an entry pass")
-    TWO_D_DOC = ("F-2DD", Outcome.STAFF, "a French 2D-Doc, not judged by this door")
-    FRENCH_LIGHT = ("F-HCF", Outcome.STAFF, "a French light pass (HCFR1), not judged by this door")
-    EXEMPTION = ("F-EX1", Outcome.STAFF, "a French exemption (EX1), not judged by this door")
+    TWO_D_DOC = ("F-2DD", Outcome.STAFF, "a French 2D-Doc of another type, not an entry pass")
 
     TWO_PASSES = ("V-TWO", Outcome.STAFF, "two different passes in one view")
     SHOWN_BEFORE = ("V-AGN", Outcome.STAFF, "the same pass was shown here minutes ago")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from doorcheck.core import cose, dcc, denylist, hcert
+from doorcheck.core import attestation, cose, dcc, denylist, hcert, light, links, twoddoc
 from doorcheck.core.moment import Basis, Moment
 from doorcheck.core.passes import Pass, holder_mark, signature_id, symbol_mark
 from doorcheck.core.symbol import Symbol
-from doorcheck.core.trust import Scope, Signer, TrustList
+from doorcheck.core.trust import Algorithm, Scope, Signer, TrustList
 from doorcheck.core.verdict import PassFormat, Reason, RefusedError, Verdict
 from doorcheck.core.world import World
 
@@ -24,18 +24,20 @@ Record = Callable[[int, Any], None]
 def verify(symbol: Symbol, world: World, moment: Moment) -> Verdict:
     """Judge one symbol. Always returns a verdict, and holds nothing of it afterwards.
 
-    The steps (`_Judgement.run` carries the same numbers):
+    The steps (`_Judgement` carries the same numbers; 2D-Doc has no 2 and 3):
 
      0. Establish the time: the moment is more than a floor and not before the world's.
-     1. Recognise the format by its prefix, which is unsigned and gives no rights.
+     1. Take the pass out of a wallet link; recognise the format by its prefix, which is
+        unsigned and gives no rights.
      2. Decode base45, strictly.
      3. Inflate, bounded.
-     4. Read the COSE frame and its headers; the payload stays bytes.
+     4. Read the frame (COSE, 2D-Doc) and its headers; the payload stays bytes.
      5. Find the signers with that key identifier.
-     6. Check the signature, with the algorithm that the signer's key decides.
-     7. Check that the signer's certificate is valid at the moment.
+     6. Check the signature, with the algorithm that the signer's key decides, and that the
+        signer may sign this format.
+     7. Check the signer's certificate: valid at the moment (2D-Doc: when it signed).
      8. Read the claims, from the very bytes that were verified, once.
-     9. Read the certificate.
+     9. Read the certificate: of the kind that the format says, and of no other.
     10. Check that the pass has been issued and has not expired.
     11. Check that the signer may sign this type of proof.
     12. Look the pass up in the deny list.
@@ -81,22 +83,44 @@ class _Judgement:
         self.test = False
 
     def run(self, moment: Moment) -> Reason:
-        world, record = self.world, self.record
         # 0. the time
-        trust = _fit_to_judge(world, moment)
-        record(0, moment)
+        trust = _fit_to_judge(self.world, moment)
+        self.record(0, moment)
         # 1. the format
-        data = self.symbol.data
+        data = links.unwrap(self.symbol.data)
         if len(data) > hcert.LONGEST_SYMBOL_BYTES:
             raise RefusedError(Reason.TOO_LARGE)
         self.format = hcert.recognise(data)
         if self.format is PassFormat.UNKNOWN:
             raise RefusedError(Reason.NOT_A_PASS)
-        if self.format is not PassFormat.HC1:
+        if self.format in hcert.FOREIGN:
             raise RefusedError(hcert.FOREIGN[self.format])
-        record(1, data)
+        self.record(1, data)
+        # 2. to 10.
+        if self.format is PassFormat.TWO_D_DOC:
+            shown = self._document(data, trust, moment.seconds)
+        else:
+            shown = self._message(data, trust, moment.seconds)
+        # 11. key usage
+        usage = shown.certificate.usage
+        if int(usage) & ~int(shown.signer.usage):
+            raise RefusedError(Reason.KEY_USAGE)
+        self.record(11, usage)
+        # 12. the deny list
+        denylist.check(shown, self.world.deny)
+        self.record(12, None)
+        # 13. the rules
+        if shown.exemption is not None:
+            reason = light.judge_dates(shown.exemption, moment.utc)
+            if reason is not Reason.OK:
+                return reason
+        return self.world.rules.judge(shown, moment)
+
+    def _message(self, data: bytes, trust: TrustList, now: float) -> Pass:
+        """Steps 2 to 10 of a COSE message: HC1, HCFR1, EX1."""
+        record = self.record
         # 2. base45
-        compressed = hcert.base45(data[len(hcert.HC1) :])
+        compressed = hcert.base45(data[len(hcert.PREFIXES[self.format]) :])
         record(2, compressed)
         # 3. zlib
         inflated = hcert.inflate(compressed)
@@ -105,10 +129,9 @@ class _Judgement:
         message = cose.frame(inflated)
         record(4, message)
         # 5. and 6. the signature
-        signer = self._signer(message, trust)
+        signer = self._signer(message.kid, message.algorithm, trust, lambda one: cose.check(message, one))
         record(6, message.signature)
         # 7. the signer's own period
-        now = moment.seconds
         if now > signer.not_after:
             raise RefusedError(Reason.SIGNER_EXPIRED)
         if now < signer.not_before:
@@ -118,53 +141,91 @@ class _Judgement:
         claims = dcc.claims(message.payload)
         record(8, claims)
         # 9. the certificate
-        certificate = dcc.certificate(claims.hcert)
-        self.mark = holder_mark(certificate, world.mark_key)
+        certificate, exemption = self._certificate(claims)
+        self.mark = holder_mark(certificate, self.world.mark_key)
         record(9, certificate)
         # 10. the period
-        if now > claims.expires:
-            raise RefusedError(Reason.SPECIMEN if claims.expires == dcc.SPECIMEN_EXPIRY else Reason.EXPIRED)
-        if now < claims.issued:
-            raise RefusedError(Reason.ISSUED_LATER)
+        if self.format is PassFormat.HCFR1:
+            light.check_period(claims, now)
+        else:
+            dcc.check_period(claims, now)
         record(10, None)
-        # 11. key usage
-        if int(certificate.usage) & ~int(signer.usage):
-            raise RefusedError(Reason.KEY_USAGE)
-        record(11, certificate.usage)
-        # 12. the deny list
-        shown = Pass(self.format, signer, claims, certificate, signature_id(message))
-        denylist.check(shown, world.deny)
-        record(12, None)
-        # 13. the rules
-        return world.rules.judge(shown, moment)
+        return Pass(self.format, signer, claims, certificate, signature_id(message), exemption)
 
-    def _signer(self, message: cose.Unverified, trust: TrustList) -> Signer:
+    def _certificate(self, claims: dcc.Claims) -> tuple[dcc.Certificate, light.Exemption | None]:
+        match self.format:
+            case PassFormat.HCFR1:
+                return light.certificate(claims.hcert), None
+            case PassFormat.EX1:
+                return light.exemption(claims.hcert)
+            case _:
+                certificate = dcc.certificate(claims.hcert)
+                light.refuse_exemption(claims.hcert)
+                return certificate, None
+
+    def _document(self, data: bytes, trust: TrustList, now: float) -> Pass:
+        """Steps 4 to 10 of a 2D-Doc."""
+        record = self.record
+        # 4. the frame
+        document = twoddoc.frame(data)
+        record(4, document)
+        # 5. and 6. the signature
+        signer = self._signer(document.kid, Algorithm.ES256, trust, lambda one: twoddoc.check(document, one))
+        record(6, document.signature)
+        # 7. the signer's own period
+        twoddoc.check_signer_period(document, signer)
+        record(7, signer)
+        # 8. the claims
+        claims = attestation.claims(document)
+        record(8, claims)
+        # 9. the certificate
+        certificate = attestation.certificate(document)
+        self.mark = holder_mark(certificate, self.world.mark_key)
+        record(9, certificate)
+        # 10. the period
+        dcc.check_period(claims, now)
+        record(10, None)
+        return Pass(
+            self.format, signer, claims, certificate, document.signature[:32], document=document.signed
+        )
+
+    def _signer(
+        self, kid: bytes, algorithm: Algorithm, trust: TrustList, check: Callable[[Signer], None]
+    ) -> Signer:
         """The signer whose signature it is, among all with that key identifier.
 
         The identifier is a hint and collisions are allowed: each is tried, and no other.
         """
         # 5. the signers with that key identifier
-        candidates = trust.signers(message.kid)
+        candidates = trust.signers(kid)
         if not candidates:
-            self.signer = Signer(message.kid, message.algorithm, b"").label
+            self.signer = Signer(kid, algorithm, b"").label
             raise RefusedError(Reason.UNKNOWN_SIGNER)
         self.signer = candidates[0].label
         self.record(5, candidates)
         # 6. the one that signed
-        refused = RefusedError(Reason.UNKNOWN_SIGNER)
+        refused = RefusedError(Reason.SIGNATURE)
         for candidate in candidates:
             try:
-                cose.check(message, candidate)
+                check(candidate)
             except RefusedError as error:
-                if refused.reason is not Reason.SIGNATURE:
+                if error.reason is not Reason.SIGNATURE and len(candidates) == 1:
                     refused = error
             else:
                 self.signer = candidate.label
                 self.test = candidate.test
-                if not candidate.scope & Scope.HC1:
+                if not int(candidate.scope) & _SCOPES[self.format]:
                     raise RefusedError(Reason.SCOPE)
                 return candidate
         raise refused
+
+
+_SCOPES = {
+    PassFormat.HC1: int(Scope.HC1),
+    PassFormat.HCFR1: int(Scope.LIGHT),
+    PassFormat.EX1: int(Scope.EXEMPTION),
+    PassFormat.TWO_D_DOC: int(Scope.TWO_D_DOC),
+}
 
 
 def _fit_to_judge(world: World, moment: Moment) -> TrustList:

@@ -207,8 +207,9 @@ def _parsed(answer: bytes) -> tuple[list[Symbol], int]:
 class Reader:
     """Finds the symbols in frames, each within a deadline, whatever the frame holds.
 
-    One thread uses it. `kills` counts the decoders that had to be replaced. `command`
-    starts the decoder process; the size of the shared memory in bytes is added to it.
+    One thread uses it. `plan` is what a stream's frames get in turn. `kills` counts the
+    decoders that had to be replaced. `command` starts the decoder process; the size of the
+    shared memory in bytes is added to it.
     """
 
     def __init__(
@@ -216,11 +217,13 @@ class Reader:
         deadline_ms: int = 250,
         still_deadline_ms: int = 5000,
         command: Sequence[str] = COMMAND_LINE,
+        plan: Sequence[Attempt] = PLAN,
     ) -> None:
         self.deadline_ms = deadline_ms
         self.still_deadline_ms = still_deadline_ms
         self.kills = 0
         self._command = command
+        self._plan = plan
         self._turn = 0
         self._opening = Attempt(0)
         self._decoder: _Decoder | None = _Decoder(command, FIRST_CAPACITY_BYTES, self._opening)
@@ -239,7 +242,7 @@ class Reader:
         The same bytes are returned once. Raises `DecoderHangError` when the deadline has
         passed or the decoder ended; the next frame is read as if nothing had been.
         """
-        attempt = PLAN[self._turn % len(PLAN)]
+        attempt = self._plan[self._turn % len(self._plan)]
         self._turn += 1
         started = time.monotonic()
         until, enough = started + self.deadline_ms / 1000, started + self.deadline_ms / 2000

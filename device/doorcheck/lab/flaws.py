@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from doorcheck.core import cbor, cose, dcc, denylist, hcert
 from doorcheck.core.denylist import DenyList
 from doorcheck.core.moment import Basis, Moment
+from doorcheck.core.ruleset import RuleSet
 from doorcheck.core.trust import Algorithm, Scope, TrustList, Usage
 from doorcheck.core.verdict import Reason
-from doorcheck.lab import issuer
+from doorcheck.lab import frenchflaws, issuer, venue
 from doorcheck.lab.bench import Bench, Case
 from doorcheck.lab.issuer import ORDER, Proof
 
@@ -51,10 +52,13 @@ def catalogue() -> Iterator[Flaw]:
         _denied,
         _foreign,
         _proofs,
+        _profiles,
         _doors,
     ):
         for name, expected, build in group():
             yield Flaw(name, expected, build)
+    for name, expected, build in frenchflaws.flaws():
+        yield Flaw(name, expected, build)
 
 
 _Row = tuple[str, Reason, Build]
@@ -468,8 +472,8 @@ def _denied() -> Iterator[_Row]:
 
 def _foreign() -> Iterator[_Row]:
     for prefix, reason in (
-        (b"HCFR1:", Reason.FRENCH_LIGHT),
-        (b"EX1:", Reason.EXEMPTION),
+        (b"HCFR1:", Reason.SCOPE),
+        (b"EX1:", Reason.SCOPE),
         (b"LT1:", Reason.SWISS_LIGHT),
         (b"NO1:", Reason.NORWAY),
         (b"NL2:", Reason.NETHERLANDS),
@@ -480,7 +484,7 @@ def _foreign() -> Iterator[_Row]:
         (b"NZCP:/1/2KCEVIQEIVVWK6JNGEASNICZ", Reason.NEW_ZEALAND),
         (b'{"data":{"hdr":{"t":"icao.vacc","v":1,"is":"UTO"}}}', Reason.ICAO),
         (b"PK\x03\x04\x14\x00\x00\x00\x08\x00certificate.json", Reason.DIVOC),
-        (b"DC04FR0000011E691E69L101FRL0", Reason.TWO_D_DOC),
+        (b"DC04FR0000011E691E690001FR", Reason.TWO_D_DOC),
     ):
         yield f"a {reason.code} code", reason, _text(sample)
 
@@ -527,6 +531,25 @@ def _tagged_sample(bench: Bench) -> Case:
     plain = cbor.encode(token)
     at = plain.index(b"bsc") + 3
     return bench.case(replace(bench.draft, payload=plain[:at] + b"\xc0" + plain[at:]).text())
+
+
+def _profiles() -> Iterator[_Row]:
+    yield "a rule that accepts", Reason.OK, _ruled(True)
+    yield "a rule that does not", Reason.RULE, _ruled(False)
+    yield "a rule with a reason of its own", Reason.DOSES, _ruled(False, Reason="N-DOS")
+    yield "a rule whose result is no boolean", Reason.RULE_ERROR, _ruled("yes")
+    yield "a rule on a date that is none", Reason.RULE_ERROR, _ruled(_NO_DATE)
+    other = {"Identifier": "TR-XX-0001", "CertificateType": "Test"}
+    yield "no rule for such a proof", Reason.NO_RULE, _ruled(True, **other)
+    yield "no rule at this time", Reason.NO_RULE, _ruled(True, ValidTo="2021-01-01T00:00:00Z")
+
+
+_NO_DATE = {"after": [{"plusTime": [{"var": "payload.nam.fnt"}, 0, "day"]}, {"plusTime": ["2021", 0, "day"]}]}
+
+
+def _ruled(logic: Any, **changed: Any) -> Build:
+    """A good pass at a venue with that rule alone."""
+    return lambda b: b.case(b.draft.text(), rules=RuleSet([venue.rule(logic, **changed)], venue.COUNTRY))
 
 
 def _doors() -> Iterator[_Row]:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import cbor2
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -145,10 +146,19 @@ class Witness(Bench):
 
     def vouches_for(self, text: bytes) -> bool:
         """Whether an allowed hand signed what the text holds; `ValueError` if it holds no message."""
-        protected, _, payload, signature = parts(peel(text)[Layer.COSE])
+        protected, _, payload, signature = parts(peel(_out_of_link(text))[Layer.COSE])
         return payload in self.signed and any(
             _signed_by(hand.signer, protected, payload, signature) for hand in self.hands if hand.allowed
         )
+
+
+def _out_of_link(text: bytes) -> bytes:
+    """What a wallet link carries behind `#`, or behind `?v=`; other texts as they are."""
+    if not text.startswith(b"https://"):
+        return text
+    address, mark, fragment = text.partition(b"#")
+    carried = fragment if mark else address.partition(b"=")[2].partition(b"&")[0]
+    return unquote_to_bytes(carried)
 
 
 def _digits(number: int, *bases: int) -> Iterator[int]:

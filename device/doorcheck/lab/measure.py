@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,11 @@ from pycose.keys.ec2 import EC2Key
 from pycose.messages.sign1message import Sign1Message
 
 from doorcheck.core import cbor, cose, hcert
+from doorcheck.core.certlogic import Evaluate, EvaluationError
 from doorcheck.core.denylist import DenyList
+from doorcheck.core.ruleset import AnyGenuine, Origin
 from doorcheck.core.verify import verify
+from doorcheck.edge import rulefiles
 from doorcheck.edge.frame import Frame
 from doorcheck.edge.reader import Reader
 from doorcheck.lab.bench import Bench
@@ -144,6 +147,49 @@ def passes() -> Table:
     )
     notes = {"HC1 text to verdict, all checks": "target: at most 2"}
     return _table(f"passes: one HC1 text of {len(data)} characters", "µs", medians, notes)
+
+
+def rules(named: Sequence[rulefiles.Loaded] = ()) -> Table:
+    """CertLogic on every case of the profiles, against one bare verification; and compiling.
+
+    Without profiles, those that are shipped.
+    """
+    profiles = named or [rulefiles.load(folder) for folder in rulefiles.shipped()]
+    cases = [case for loaded in profiles for case in _evaluations(loaded)]
+    largest = max(profiles, key=lambda loaded: len(loaded.rules))
+    key = ec.generate_private_key(ec.SECP256R1())
+    ecdsa, signed = ec.ECDSA(hashes.SHA256()), bytes(400)
+    public, signature = key.public_key(), key.sign(signed, ecdsa)
+    medians = side_by_side(
+        {
+            "bare P-256 verification (cryptography)": lambda: public.verify(signature, signed, ecdsa),
+            "all cases": lambda: [evaluate(data) for evaluate, data in cases],
+            "compiling": largest.rule_set,
+        },
+        1e6,
+    )
+    all_us, compiling_us = medians.pop("all cases"), medians.pop("compiling")
+    medians["CertLogic, mean of a case"] = all_us / max(len(cases), 1)
+    medians[f"compiling {largest.profile.name}, {len(largest.rules)} rules"] = compiling_us
+    notes = dict(zip(list(medians)[1:], ("target: at most 0.093", "target: under 10000 µs"), strict=True))
+    names = ", ".join(loaded.profile.name for loaded in profiles)
+    return _table(f"rules: {len(cases)} cases of {names}", "µs", medians, notes)
+
+
+def _evaluations(loaded: rulefiles.Loaded) -> Iterator[tuple[Evaluate, dict[str, Any]]]:
+    """Each case with the rule that it names, or each that applies then, where it can be evaluated."""
+    venue, profile = loaded.rule_set(), loaded.profile
+    if isinstance(venue, AnyGenuine):
+        return
+    for case in loaded.cases:
+        data = venue.context(case.payload, case.clock, Origin(profile.country), case.value_sets)
+        for one in rulefiles.applying(venue, profile.country, profile.region, case.clock):
+            if data is not None and case.rule in (None, one.rule.identifier):
+                try:
+                    one.evaluate(data)
+                except EvaluationError:
+                    continue
+                yield one.evaluate, data
 
 
 def _frame(scene: Scene, t_ms: int) -> Frame:

@@ -5,10 +5,13 @@ For each candidate, in the order of the sources:
 0. what its source already ruled out stays out (`Candidate.why`);
 1. its DER is read, else it is no certificate;
 2. a certificate authority is left out, unless the operator allows them: whoever holds
-   its key could sign passes with it, and no door would tell;
-3. its key must be of a kind that signs passes, and sound;
-4. a second copy of the key must agree;
-5. a signer with the same key identifier and key as an earlier one is merged into it.
+   its key could sign passes with it, and no door would tell; a light signer whose
+   self-signed certificate says so, as openssl makes them, is none;
+3. its role decides which formats it may sign, and French ones may leave it out
+   (`frenchsigners`);
+4. its key must be of a kind that signs passes, and sound;
+5. a second copy of the key must agree;
+6. a signer with the same key identifier and key as an earlier one is merged into it.
 
 Dates decide nothing here: whether an expired signer counts is the door's policy.
 """
@@ -20,10 +23,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from doorcheck.core.trust import Signer
-from doorcheck.operator import certificates, gdhcn
+from doorcheck.operator import certificates, frenchsigners, gdhcn
 from doorcheck.operator.candidates import Candidate, LeftOut, Why
 from doorcheck.operator.certificates import Certificate, UnfitKeyError
 from doorcheck.operator.der import DerError
+from doorcheck.operator.frenchsigners import Role
 from doorcheck.operator.text import base64_text
 
 
@@ -35,7 +39,7 @@ class Entry:
     source: str
     where: str
     own_kid: bytes
-    """What its certificate's digest gives, whatever kid its source gave it."""
+    """What its certificate's digest gives, or a 2D-Doc's name for it, whatever kid its source gave it."""
 
     @property
     def renamed(self) -> bool:
@@ -91,8 +95,8 @@ def build(candidates: Iterable[Candidate], *, allow_ca: bool = False, test: bool
     return built
 
 
-def _terms(signer: Signer) -> tuple[int, int, int]:
-    return signer.usage, signer.not_before, signer.not_after
+def _terms(signer: Signer) -> tuple[int, int, int, int]:
+    return signer.usage, signer.not_before, signer.not_after, signer.scope
 
 
 def _entry(candidate: Candidate, *, allow_ca: bool, test: bool) -> Entry:
@@ -104,30 +108,41 @@ def _entry(candidate: Candidate, *, allow_ca: bool, test: bool) -> Entry:
         if _is_key(candidate.der):
             raise _UnfitError(Why.BARE_KEY) from None
         raise _UnfitError(Why.NOT_CERTIFICATE, str(error)) from None
-    if certificate.authority and not allow_ca:  # 2
+    if certificate.authority and not allow_ca and not frenchsigners.is_light(certificate):  # 2
         raise _UnfitError(Why.AUTHORITY, name=certificate.name, own_kid=certificate.kid)
-    return Entry(
-        _signer(candidate, certificate, test=test), candidate.source, candidate.where, certificate.kid
-    )
+    role = _role(certificate, test=test)  # 3
+    signer = _signer(candidate, certificate, role, test=test)
+    return Entry(signer, candidate.source, candidate.where, role.kid or certificate.kid)
 
 
-def _signer(candidate: Candidate, certificate: Certificate, *, test: bool) -> Signer:
-    try:  # 3
+def _role(certificate: Certificate, *, test: bool) -> Role:
+    try:
+        role = frenchsigners.role(certificate, test=test)
+    except DerError as error:
+        raise _UnfitError(Why.NOT_CERTIFICATE, str(error), certificate.name, certificate.kid) from None
+    if isinstance(role, Why):
+        raise _UnfitError(role, name=certificate.name, own_kid=certificate.kid)
+    return role
+
+
+def _signer(candidate: Candidate, certificate: Certificate, role: Role, *, test: bool) -> Signer:
+    try:  # 4
         algorithm, key, loaded = certificates.signer_key(certificate.key_info)
     except UnfitKeyError as error:
         raise _UnfitError(Why.KEY_KIND, str(error), certificate.name, certificate.kid) from None
-    if candidate.jwk is not None and not gdhcn.agrees(candidate.jwk, loaded):  # 4
+    if candidate.jwk is not None and not gdhcn.agrees(candidate.jwk, loaded):  # 5
         raise _UnfitError(Why.KEY_DIFFERS, name=certificate.name, own_kid=certificate.kid)
     return Signer(
-        kid=candidate.kid or certificate.kid,
+        kid=role.kid or candidate.kid or certificate.kid,
         algorithm=algorithm,
         key=key,
-        usage=certificate.usage,
+        usage=role.usage,
         not_before=certificate.not_before,
         not_after=certificate.not_after,
         country=certificate.country or candidate.country,
         name=certificate.name,
         test=test,
+        scope=role.scope,
     )
 
 

@@ -35,6 +35,8 @@ class Why(enum.Enum):
     DOMAIN = ("DOMAIN", "a key of another trust domain")
     REFERENCE = ("REFERENCE", "a reference to another document; references are never followed")
     AUTHORITY = ("AUTHORITY", "a certificate authority (CA:TRUE), not a document signer; --allow-ca takes it")
+    TWO_D_DOC = ("TWO_D_DOC", "a 2D-Doc certificate, but not a health signer")
+    LIGHT = ("LIGHT", "it names itself a signer of French light passes, but its key is not a known one")
     KEY_KIND = ("KEY_KIND", "its key can not sign passes")
     KEY_DIFFERS = ("KEY_DIFFERS", "the entry's key is not its certificate's")
     BARE_KEY = ("BARE_KEY", "a bare public key: without a certificate it has no dates and no country")

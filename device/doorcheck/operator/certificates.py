@@ -32,6 +32,7 @@ RSA_LARGEST_BITS = 8192
 
 EXTENDED_KEY_USAGE = "2.5.29.37"
 BASIC_CONSTRAINTS = "2.5.29.19"
+ALTERNATIVE_NAMES = "2.5.29.17"
 COUNTRY, ORGANISATION, COMMON_NAME = "2.5.4.6", "2.5.4.10", "2.5.4.3"
 
 # hcert specification, annex A.4; the second arc is a slip that whole countries deployed.
@@ -40,6 +41,8 @@ _USAGES = {
     for arc in ("1.3.6.1.4.1.1847.2021.1", "1.3.6.1.4.1.0.1847.2021.1")
     for number, usage in ((1, Usage.TEST), (2, Usage.VACCINATION), (3, Usage.RECOVERY))
 }
+
+_OTHER_NAME = 0xA0
 
 # Tags of character strings; TeletexString is read as Latin-1, as everyone does.
 _ENCODINGS = {
@@ -72,6 +75,11 @@ class Certificate:
     not_after: int
     country: str
     name: str
+    subject: dict[str, str] = field(repr=False)
+    """The subject's attributes by identifier; `name` is made of two of them."""
+    issuer: dict[str, str] = field(repr=False)
+    alternative_names: bytes | None = field(repr=False)
+    """The extension, unopened: `other_names` opens it, for those who need it."""
 
 
 def parse(data: bytes) -> Certificate:
@@ -103,7 +111,29 @@ def parse(data: bytes) -> Certificate:
         not_after=not_after,
         country=_country(subject) or _country(issuer),
         name=_short_name(subject),
+        subject=subject,
+        issuer=issuer,
+        alternative_names=extensions.get(ALTERNATIVE_NAMES),
     )
+
+
+def other_names(certificate: Certificate) -> frozenset[str]:
+    """The identifiers of the subject's alternative names of kind otherName (RFC 5280, 4.2.1.6).
+
+    Raises `DerError`. Nothing else is read of them: the identifier says what a name is.
+    """
+    if certificate.alternative_names is None:
+        return frozenset()
+    whole = Cursor(certificate.alternative_names, "alternative names")
+    names = whole.inside(der.SEQUENCE, whole.part)
+    whole.end()
+    found = set()
+    while names:
+        tag, content = names.take()
+        if tag == _OTHER_NAME:
+            identifier = Cursor(content, names.part).content(der.OBJECT_IDENTIFIER)
+            found.add(der.object_identifier(identifier, names.part))
+    return frozenset(found)
 
 
 def load_key(key_info: bytes) -> object:

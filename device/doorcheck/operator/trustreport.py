@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-from doorcheck.core.trust import Signer, Usage
+from doorcheck.core.trust import Scope, Signer, Usage
+from doorcheck.core.verdict import PassFormat
 from doorcheck.operator.building import Built, Entry
 from doorcheck.operator.candidates import LeftOut
 from doorcheck.operator.sources import Gathered
@@ -177,12 +178,26 @@ def usage_text(usage: Usage) -> str:
     return "+".join(one.name.lower() for one in Usage if usage & one and one.name) or "none"
 
 
+_FORMATS = {
+    Scope.HC1: PassFormat.HC1,
+    Scope.LIGHT: PassFormat.HCFR1,
+    Scope.EXEMPTION: PassFormat.EX1,
+    Scope.TWO_D_DOC: PassFormat.TWO_D_DOC,
+}
+
+
+def scope_text(scope: Scope) -> str:
+    """The formats a signer may sign, in words."""
+    return "+".join(named.value for one, named in _FORMATS.items() if scope & one) or "none"
+
+
 def signer_lines(signers: Sequence[Signer]) -> list[str]:
-    """One line per signer: kid, country, usage, validity, algorithm, name."""
+    """One line per signer: kid, country, formats, usage, validity, algorithm, name."""
     rows = [
         [
             base64_text(signer.kid),
             printable(signer.country, 8) or "--",
+            scope_text(signer.scope),
             usage_text(signer.usage),
             f"{time_text(signer.not_before)[:10]}..{time_text(signer.not_after)[:10]}",
             signer.algorithm.name,
@@ -199,6 +214,7 @@ def signer_object(signer: Signer) -> dict[str, object]:
     return {
         "kid": base64_text(signer.kid),
         "country": signer.country,
+        "formats": scope_text(signer.scope).split("+"),
         "usage": usage_text(signer.usage),
         "not_before": time_text(signer.not_before),
         "not_after": time_text(signer.not_after),
