@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,7 +26,10 @@ from tests.core.french import (
 from doorcheck.core.ruleform import Proof, Rule
 from doorcheck.core.ruleset import Origin, RuleSet
 from doorcheck.core.verdict import Reason
+from doorcheck.core.verify import verify
 from doorcheck.edge import rulefiles
+from doorcheck.lab import french as french_lab
+from doorcheck.lab.bench import Bench
 
 PROOFS = (Proof.VACCINATION, Proof.TEST, Proof.RECOVERY)
 FRANCE = Origin("FR")
@@ -155,3 +159,16 @@ def test_the_readme_names_every_change(name: str) -> None:
     dated = {line.split("|")[1].strip() for line in lines}
     first, after = PERIODS[name]
     assert dated >= {first, after, *(day for day in CHANGES if first < day < after)}
+
+
+@pytest.mark.parametrize(
+    ("by", "token"),
+    [(french_lab.HCFR1, french_lab.light_token), (french_lab.EX1, french_lab.exemption_token)],
+)
+def test_light_passes_and_exemptions_go_through_the_whole_verifier(by: bytes, token: Any) -> None:
+    """Under the pass vaccinal both are admitted while it was asked for, and at no other time."""
+    for day, expected in (("2022-01-20", "N-NON"), ("2022-02-01", "OK"), ("2022-03-20", "N-NON")):
+        bench = Bench(datetime.fromisoformat(f"{day}T12:00:00+00:00"))
+        data = french_lab.text(bench, token(bench.person, bench.utc), by)
+        case = bench.case(data, trust=french_lab.trust_list(bench), rules=loaded("fr-vaccinal").rule_set())
+        assert verify(case.symbol, case.world, case.moment).reason.code == expected

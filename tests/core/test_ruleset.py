@@ -294,7 +294,7 @@ def test_judging_never_raises(
     one = shown(certificate, country, format_, exemption=exemption)
     reason = venue(*MEANT, zone=ZoneInfo("Europe/Paris")).judge(one, Moment(at, Basis.NETWORK))
     assert reason is Reason.OK or reason.code.startswith("N-")
-    assert AnyGenuine().judge(one, Moment(at, Basis.NETWORK)) is Reason.OK
+    assert AnyGenuine().judge(one, Moment(at, Basis.NETWORK)) in (Reason.OK, Reason.NOT_ONE_PROOF)
 
 
 def test_a_pass_is_judged_by_what_it_holds() -> None:

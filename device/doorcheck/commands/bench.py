@@ -19,17 +19,18 @@ examples:
   doorcheck bench rules --profile eu-travel-at/ --profile eu-travel-fr/
 
 parts: passes (text to verdict), frames (decoding, with and without a code), streams (hard
-frames decided within a second), processes (start, memory), rules (cases of profiles: the
-shipped ones, or those named). Candidates take turns in short
-batches; medians are of batches, ratios of medians of one run. They compare; they are no
-tests. pyzbar and OpenCV are shown where they are installed (pip install pyzbar
-opencv-python-headless; apt install libzbar0).
+frames decided within a second), datamatrix (its cost, and 2D-Docs read within a second),
+processes (start, memory), rules (cases of profiles: the shipped ones, or those named).
+Candidates take turns in short batches; medians are of batches, ratios of medians of one
+run. They compare; they are no tests. pyzbar and OpenCV are shown where they are installed
+(pip install pyzbar opencv-python-headless; apt install libzbar0).
 """
 
 PARTS: dict[str, Callable[[], measure.Table]] = {
     "passes": measure.passes,
     "frames": measure.frames,
     "streams": measure.streams,
+    "datamatrix": measure.datamatrix,
     "processes": measure.processes,
     "rules": measure.rules,
 }

@@ -19,7 +19,7 @@ from doorcheck.core.certlogic import EvaluationError
 from doorcheck.core.moment import Moment
 from doorcheck.core.passes import Pass
 from doorcheck.core.ruleform import FORMATS, GROUPS, Proof, Rule, RuleType, ValueSets, version_of
-from doorcheck.core.verdict import Reason
+from doorcheck.core.verdict import PassFormat, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,10 @@ class Origin:
 class AnyGenuine:
     """The rule set of a venue that only needs a genuine and current pass, of any kind."""
 
-    def judge(self, _shown: Pass, _moment: Moment) -> Reason:
-        """Always OK: what is not genuine or not current never comes so far."""
-        return Reason.OK
+    def judge(self, shown: Pass, _moment: Moment) -> Reason:
+        """OK for whatever holds something: what is not genuine or not current never comes so far."""
+        holds = shown.certificate.entries or shown.format in (PassFormat.HCFR1, PassFormat.EX1)
+        return Reason.OK if holds else Reason.NOT_ONE_PROOF
 
     def judge_payload(self, _payload: dict[str, Any], _at: datetime, _origin: Origin) -> Reason:
         """The same of a bare certificate, for cases."""

@@ -26,12 +26,15 @@ from doorcheck.core import cbor, cose, hcert
 from doorcheck.core.certlogic import Evaluate, EvaluationError
 from doorcheck.core.denylist import DenyList
 from doorcheck.core.ruleset import AnyGenuine, Origin
+from doorcheck.core.symbol import SymbolFormat
 from doorcheck.core.verify import verify
 from doorcheck.edge import rulefiles
+from doorcheck.edge.decoder import Attempt
 from doorcheck.edge.frame import Frame
-from doorcheck.edge.reader import Reader
+from doorcheck.edge.reader import PLAN, Reader
+from doorcheck.lab import french
 from doorcheck.lab.bench import Bench
-from doorcheck.lab.scenes import HEIGHT, WIDTH, Condition, Prop, Scene, hard_stream, render
+from doorcheck.lab.scenes import HEIGHT, WIDTH, Carrier, Condition, Prop, Scene, hard_stream, render
 
 BATCH_S = 0.004
 ROUNDS = 60
@@ -54,7 +57,10 @@ import doorcheck.daemon
 from doorcheck.core import denylist, rules, selftest, world
 from doorcheck.edge.frame import Frame
 from doorcheck.edge.panel import PanelDriver
-from doorcheck.edge.reader import Reader
+from doorcheck.core.symbol import SymbolFormat
+from doorcheck.edge.decoder import Attempt
+from doorcheck.edge.reader import PLAN, Reader
+from doorcheck.lab import french
 with Reader() as reader:
     empty = world.World(None, denylist.DenyList(), rules.Minimum(), datetime.now(timezone.utc), bytes(32))
     assert selftest.run(empty) is None
@@ -284,6 +290,50 @@ def streams() -> Table:
         "share",
         rows,
     )
+
+
+def datamatrix() -> Table:
+    """What DataMatrix costs a stream of frames, and how often a 2D-Doc is read within one second."""
+    without = [attempt & ~Attempt.DATAMATRIX for attempt in PLAN]
+    hall = [_frame(Scene(duration_ms=5000), t_ms) for t_ms in range(0, 4000, 200)]
+    with Reader() as whole, Reader(plan=without) as rest:
+        turns: dict[str, Callable[[], object]] = {
+            "bare zxing-cpp, QR, defaults": _over(hall, _bare),
+            "the plan without DataMatrix": _over(hall, rest.read),
+            "the plan": _over(hall, whole.read),
+        }
+        medians = side_by_side(turns, 1000 / len(hall))
+    table = _table("datamatrix: a frame without a code, in ms; 2D-Docs, share read", "ms", medians)
+    for carrier in (Carrier.PHONE, Carrier.SHEET):
+        hits = [_is_read_in_a_second(_document_scene(carrier, seed)) for seed in range(STREAMS_EACH)]
+        share = statistics.mean(hits)
+        table.rows.append(Row(f"2D-Doc on a {carrier.value}, read within 1 s", share, share))
+    return table
+
+
+def _document_scene(carrier: Carrier, seed: int) -> Scene:
+    """A French document held a little differently each time."""
+    rng = random.Random(seed)
+    bench = Bench(seed="documents")
+    prop = Prop(
+        french.vaccination(bench.person, bench.utc).data(),
+        symbol=SymbolFormat.DATAMATRIX,
+        carrier=carrier,
+        module_px=rng.uniform(4.5, 7.0),
+        yaw=rng.uniform(-15, 15),
+        pitch=rng.uniform(-15, 5),
+        roll=rng.uniform(-12, 12),
+        held_ms=2000,
+        seed=seed,
+    )
+    return Scene((prop,), duration_ms=prop.gone_ms, seed=seed)
+
+
+def _is_read_in_a_second(scene: Scene) -> bool:
+    """Ten frames from when it is held still."""
+    start_ms = scene.props[0].still_from_ms
+    with Reader() as reader:
+        return any(reader.read(_frame(scene, start_ms + number * 1000 // FPS)) for number in range(FPS))
 
 
 def processes() -> Table:
