@@ -57,10 +57,7 @@ import doorcheck.daemon
 from doorcheck.core import denylist, rules, selftest, world
 from doorcheck.edge.frame import Frame
 from doorcheck.edge.panel import PanelDriver
-from doorcheck.core.symbol import SymbolFormat
-from doorcheck.edge.decoder import Attempt
-from doorcheck.edge.reader import PLAN, Reader
-from doorcheck.lab import french
+from doorcheck.edge.reader import Reader
 with Reader() as reader:
     empty = world.World(None, denylist.DenyList(), rules.Minimum(), datetime.now(timezone.utc), bytes(32))
     assert selftest.run(empty) is None
