@@ -23,7 +23,7 @@ from doorcheck.core.counters import Counters
 from doorcheck.core.session import Session
 from doorcheck.core.trust import TrustList
 from doorcheck.core.verify import trace_with_claims, verify
-from doorcheck.lab import flaws, issuer, story
+from doorcheck.lab import flaws, french, issuer, story
 from doorcheck.lab.bench import Bench, Case
 from doorcheck.lab.issuer import Person
 
@@ -33,6 +33,8 @@ SERIALS = (
 )
 PANEL = {"ms", "green", "red", "amber", "ready", "relay", "tone_hz"}
 
+GENUINE, GENUINE_FRENCH = 4, 5
+"""Passes of the story, and of the French formats, that are admitted."""
 AT = ("--at", "2026-03-01T12:00Z")
 
 Silent = Callable[[str], None]
@@ -43,7 +45,8 @@ def assert_clean(people: tuple[Person, ...]) -> Silent:
     """Fails for a text with a marked name, birth date or identifier in it, plain or hexadecimal."""
     data = [issuer.identifier(serial) for serial in SERIALS]
     for person in people:
-        data += [*person.name.values(), person.birth, person.forename[::-1]]
+        year, month, day = person.birth.split("-")
+        data += [*person.name.values(), person.birth, day + month + year, person.forename[::-1]]
     words = sorted({*data, *(one.rpartition(":")[2] for one in data)})
     pattern = re.compile("|".join(re.escape(word) for word in words), re.IGNORECASE)
 
@@ -66,15 +69,29 @@ def test_the_canary_can_sing(assert_clean: Silent) -> None:
 def made(tmp_path: Path, moment: datetime, people: tuple[Person, ...]) -> Path:
     """Pictures and lines of the marked people's passes, with a trust list of no test authority."""
     told = story.compose(moment, bytes(32), "the canary", people)
-    production = TrustList([replace(signer, test=False) for signer in told.trust], told.trust.issued)
+    bench = Bench(moment, "the canary's bench")
+    bench.person = people[0]
+    signers = [*told.trust, *french.trust_list(bench)]
+    production = TrustList([replace(signer, test=False) for signer in signers], told.trust.issued)
+    shown = [*told.passes.values(), *_french(bench)]
     (tmp_path / "passes").mkdir()
     for name, data in told.passes.items():
         (tmp_path / "passes" / f"{name}.png").write_bytes(lab_command.picture(data, name))
-    (tmp_path / "lines").write_bytes(b"".join(data + b"\n" for data in told.passes.values()))
-    (tmp_path / "test.dctl").write_bytes(told.trust.dump())
+    (tmp_path / "lines").write_bytes(b"".join(data + b"\n" for data in shown))
+    (tmp_path / "test.dctl").write_bytes(TrustList(signers, told.trust.issued).dump())
     (tmp_path / "trust.dctl").write_bytes(production.dump())
     (tmp_path / "deny").write_text(denylist.digest(issuer.identifier("leaked").encode()).hex())
     return tmp_path
+
+
+def _french(bench: Bench) -> Iterator[bytes]:
+    """A marked person's passes in every French format, good ones, and one in a link."""
+    document = french.vaccination(bench.person, bench.utc).data()
+    yield document
+    yield french.link(document)
+    yield french.negative_test(bench.person, bench.utc).data()
+    yield french.text(bench, french.light_token(bench.person, bench.utc), french.HCFR1)
+    yield french.text(bench, french.exemption_token(bench.person, bench.utc), french.EX1)
 
 
 def test_check_tells_nothing_of_anybody(made: Path, assert_clean: Silent) -> None:
@@ -93,7 +110,7 @@ def test_check_tells_nothing_of_anybody(made: Path, assert_clean: Silent) -> Non
     for form in ([], ["--json"]):
         command = [sys.executable, "-X", "dev", "-m", "doorcheck.cli", *words, *form, *sources]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=made)
-        assert done.stdout.count("OK") >= 8
+        assert sum("OK" in line for line in done.stdout.splitlines()) == 2 * GENUINE + GENUINE_FRENCH
         assert_clean(done.stdout + done.stderr)
     assert set(made.rglob("*")) == before
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ import msgspec
 
 from doorcheck.commands import arguments as words
 from doorcheck.commands.arguments import InputError
-from doorcheck.core import cose
+from doorcheck.core import cose, twoddoc
 from doorcheck.core.dcc import Certificate, Claims
 from doorcheck.core.moment import Moment
 from doorcheck.core.symbol import Symbol
@@ -37,7 +38,7 @@ STEPS = (
     "the format",
     "base45",
     "zlib",
-    "the COSE frame",
+    "the frame",
     "signers with that key",
     "the signature",
     "the signer's period",
@@ -127,6 +128,8 @@ def _shown(step: int, product: object, *, open_: bool) -> dict[str, Any]:
             return {"bytes": len(product)} | ({"hex": product.hex()} if open_ else {})
         case cose.Unverified():
             return _frame(product, open_=open_)
+        case twoddoc.Document():
+            return _document(product, open_=open_)
         case Moment():
             return {"utc": product.utc.isoformat(), "basis": product.basis.value}
         case Signer():
@@ -136,8 +139,9 @@ def _shown(step: int, product: object, *, open_: bool) -> dict[str, Any]:
         case tuple():
             return {"signers": [signer.label for signer in product]}
         case Claims():
-            period = {"issuer": product.issuer, "issued": product.issued, "expires": product.expires}
-            return period if open_ else {}
+            period = {"issued": product.issued, "expires": product.expires}
+            ends = {name: at if math.isfinite(at) else None for name, at in period.items()}
+            return {"issuer": product.issuer, **ends} if open_ else {}
         case Certificate():
             return {"certificate": msgspec.to_builtins(product)} if open_ else {}
         case _:
@@ -149,6 +153,16 @@ def _frame(message: cose.Unverified, *, open_: bool) -> dict[str, Any]:
     sizes = {f"{name}_bytes": len(part) for name, part in parts.items()}
     hexes = {f"{name}_hex": part.hex() for name, part in parts.items()} if open_ else {}
     return {"algorithm": Algorithm(message.algorithm).name, "kid": message.kid.hex(), **sizes, **hexes}
+
+
+def _document(document: twoddoc.Document, *, open_: bool) -> dict[str, Any]:
+    parts = {"signed": document.signed, "signature": document.signature}
+    sizes = {f"{name}_bytes": len(part) for name, part in parts.items()}
+    if not open_:
+        return {"kid": document.kid.decode("ascii"), **sizes}
+    days = {"issued_on": str(document.issued_on), "signed_on": str(document.signed_on)}
+    hexes = {f"{name}_hex": part.hex() for name, part in parts.items()}
+    return {"kid": document.kid.decode("ascii"), "type": document.type.value, **days, **sizes, **hexes}
 
 
 def _print(rows: list[dict[str, Any]], verdict: Verdict) -> None:
