@@ -98,6 +98,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if tally.suites:
         counts = [f"{name} {sum(cases)}/{len(cases)}" for name, cases in tally.suites.items()]
         terminalreporter.write_line(", ".join(counts))
+    if french := [one for kind in ("passed", "failed") for one in _french(terminalreporter, kind)]:
+        passed = len(_french(terminalreporter, "passed"))
+        terminalreporter.write_line(f"French specimens {passed}/{len(french)}, pictures and links included")
+
+
+def _french(terminalreporter: pytest.TerminalReporter, kind: str) -> list[str]:
+    """The French specimens' tests that ended so."""
+    reports = terminalreporter.stats.get(kind, [])
+    return [one.nodeid for one in reports if "conformance/test_french.py" in one.nodeid]
 
 
 @pytest.fixture(scope="session")

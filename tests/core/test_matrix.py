@@ -69,3 +69,19 @@ def test_a_certificate_gains_nothing_by_a_new_prefix() -> None:
     message = issuer.text(BENCH.authority.sign(cbor.encode(BENCH.token)))
     for prefix in (b"HCFR1:", b"EX1:"):
         assert outcome(prefix + message[4:], Scope.ALL) is not Outcome.ADMIT
+
+
+def test_one_person_has_one_mark_in_every_format() -> None:
+    """A paper with two codes, or a code handed on in another format: the door sees one person."""
+    person, now = BENCH.person, BENCH.utc
+    shown = [
+        BENCH.draft.text(),
+        french.vaccination(person, now).data(),
+        french.negative_test(person, now).data(),
+        french.text(BENCH, french.light_token(person, now), french.HCFR1),
+        french.text(BENCH, french.exemption_token(person, now), french.EX1),
+    ]
+    cases = [BENCH.case(data, trust=french.trust_list(BENCH)) for data in shown]
+    verdicts = [verify(case.symbol, case.world, case.moment) for case in cases]
+    assert {verdict.outcome for verdict in verdicts} == {Outcome.ADMIT}
+    assert len({verdict.mark for verdict in verdicts}) == 1
