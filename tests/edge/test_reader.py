@@ -53,8 +53,7 @@ def code(data: bytes = PASS, symbol: SymbolFormat = SymbolFormat.QR, module_px: 
     """A code in its quiet zone, four modules wide."""
     barcode = zxingcpp.create_barcode(data, ZXING_FORMATS[symbol])
     drawn = zxingcpp.write_barcode_to_image(barcode, scale=module_px, add_quiet_zones=True)
-    height, width = drawn.shape
-    return Image.frombytes("L", (width, height), bytes(drawn))  # type: ignore[call-overload] # it is a buffer
+    return Image.fromarray(drawn)
 
 
 def scene(*codes: Image.Image, at: Corner = (40, 30), size: tuple[int, int] = (1280, 960)) -> Image.Image:
