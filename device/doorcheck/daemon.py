@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from doorcheck.core.counters import Counters
-from doorcheck.core.moment import Basis, Moment
+from doorcheck.core.freshness import Age
+from doorcheck.core.moment import Moment
 from doorcheck.core.session import Decision, Session
-from doorcheck.core.signals import Score
+from doorcheck.core.signals import Score, duration_ms
 from doorcheck.core.symbol import Symbol
-from doorcheck.core.verdict import Reason, Verdict
-from doorcheck.core.verify import verify
+from doorcheck.core.verdict import Outcome, Reason, Verdict
+from doorcheck.core.verify import unfit, verify
 from doorcheck.core.world import World
 from doorcheck.edge.clock import Clock
 from doorcheck.edge.frame import Camera, CameraError, Frame
@@ -63,12 +64,17 @@ class Door:
     _frame_ms: int | None = None
     _hangs: int = 0
     _camera_broken: bool = False
+    _score: Score = field(default_factory=Score)
+    _score_ms: int = 0
 
     def start(self) -> None:
         """Show the idle signal and begin to count the camera's silence."""
         now_ms = self.clock.now_ms()
         self._frame_ms = now_ms
-        self.lamps.play(Score(None, test=self._is_test(self.world())), now_ms)
+        world = self.world()
+        self._play(
+            None, now_ms, test=self._is_test(world), ageing=world.age(self.clock.moment()) is not Age.FRESH
+        )
 
     def turn(self) -> None:
         """Wait for a frame, judge what is in it, tell the lamps. Bounded in time.
@@ -83,10 +89,14 @@ class Door:
             self.counters.symbols += len(symbols)
             verdicts = [] if fault else [verify(symbol, world, moment) for symbol in symbols]
         decision = self.session.observe(now_ms, verdicts, fault)
+        ageing = world.age(moment) is not Age.FRESH
         if decision is not None:
             if decision.reason is not None:
                 self.counters.decided(decision.reason)
-            self.lamps.play(Score(decision.outcome, test=decision.test or self._is_test(world)), now_ms)
+            test = decision.test or self._is_test(world)
+            self._play(decision.outcome, now_ms, test=test, ageing=ageing)
+        elif ageing != self._score.ageing and self._is_idle(now_ms):
+            self._play(None, now_ms, test=self._is_test(world), ageing=ageing)
         self.lamps.refresh(now_ms)
         if decision is not None:
             self.decided(decision)
@@ -115,13 +125,20 @@ class Door:
         return symbols
 
     def _fault(self, world: World, moment: Moment, now_ms: int) -> Reason | None:
-        if moment.basis is Basis.FLOOR or moment.utc < world.floor:
-            return Reason.CLOCK
-        if world.trust is None:
-            return Reason.NO_TRUST
+        reason = unfit(world, moment)
+        if reason is not None:
+            return reason
         if self._camera_broken or self._frame_ms is None or now_ms - self._frame_ms > STALL_MS:
             return Reason.CAMERA
         return Reason.DECODER if self._hangs >= MOST_HANGS else None
+
+    def _play(self, outcome: Outcome | None, now_ms: int, *, test: bool, ageing: bool) -> None:
+        self._score, self._score_ms = Score(outcome, test=test, ageing=ageing), now_ms
+        self.lamps.play(self._score, now_ms)
+
+    def _is_idle(self, now_ms: int) -> bool:
+        lasts_ms = duration_ms(self._score)
+        return self._score.outcome is None or (lasts_ms is not None and now_ms - self._score_ms >= lasts_ms)
 
     @staticmethod
     def _is_test(world: World) -> bool:

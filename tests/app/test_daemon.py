@@ -153,6 +153,23 @@ def test_a_pass_is_admitted_and_the_lamps_say_so(hall: Hall) -> None:
     assert hall.scores[-1] == Score(Outcome.ADMIT, test=True)
 
 
+def test_ageing_lists_show_on_the_idle_signal_alone(hall: Hall) -> None:
+    """The lamp comes when the lists begin to age, not in the middle of a verdict, and goes with new lists."""
+    policy = hall.world.freshness
+    hall.world = replace(hall.world, published=hall.utc - policy.ageing_after)
+    hall.turns(1)
+    assert hall.scores[-1] == Score(None, test=True, ageing=True)
+    hall.turns(2, [PASS], [PASS])
+    assert hall.scores[-1] == Score(Outcome.ADMIT, test=True, ageing=True)
+    hall.world = replace(hall.world, published=hall.utc)
+    hall.turns(5)
+    assert hall.scores[-1] == Score(Outcome.ADMIT, test=True, ageing=True), "the verdict is cut short"
+    hall.turns(40)
+    assert hall.scores[-1] == Score(None, test=True, ageing=False)
+    hall.world = replace(hall.world, published=hall.utc - policy.too_old_after)
+    assert hall.turns(1) == [Reason.LISTS_TOO_OLD]
+
+
 def test_lamps_come_before_anybody_is_told(hall: Hall) -> None:
     """Whoever listens to decisions, and is slow, delays no lamp."""
     hall.turns(1, [PASS])

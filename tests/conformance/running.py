@@ -47,7 +47,9 @@ class Judged:
 def judge(text: bytes, signers: Iterable[Signer | None], moment: datetime) -> Judged:
     """Run the verifier as the door does, with those signers, and keep what its stages made."""
     trust = TrustList([one for one in signers if one], 0)
-    world = World(trust=trust, deny=DenyList(), rules=Minimum(), floor=EPOCH, mark_key=bytes(32))
+    world = World(
+        trust=trust, deny=DenyList(), rules=Minimum(), floor=EPOCH, mark_key=bytes(32), published=None
+    )
     products: dict[int, Any] = {}
     symbol = Symbol(SymbolFormat.TEXT, text)
     verdict = trace_with_claims(symbol, world, Moment(moment, Basis.NETWORK), products.__setitem__)

@@ -58,7 +58,7 @@ def production(shared_data: Path) -> list[Signer]:
 def world(signers: list[Signer], deny: DenyList | None = None) -> World:
     """A world of those signers, without a venue's own rules."""
     floor = datetime(2020, 1, 1, tzinfo=UTC)
-    return World(TrustList(signers, 0), deny or DenyList(), Minimum(), floor, bytes(32))
+    return World(TrustList(signers, 0), deny or DenyList(), Minimum(), floor, bytes(32), published=None)
 
 
 def judged(data: bytes, signers: list[Signer], at: datetime, deny: DenyList | None = None) -> Verdict:

@@ -41,9 +41,9 @@ N-EXM REFUSE  N-RUL REFUSE  N-NON REFUSE
 N-RUL REFUSE  N-NON REFUSE
 F-ICV STAFF  F-DDC STAFF  F-VHL STAFF  F-SHC STAFF  F-NZC STAFF  F-LT1 STAFF  F-NO1 STAFF
 F-NLD STAFF  F-VDS STAFF  F-DIV STAFF  F-2DD STAFF
-V-TWO STAFF  V-AGN STAFF
+V-TWO STAFF  V-AGN STAFF  A-OLD STAFF
 O-CLK OUT_OF_ORDER  O-TRU OUT_OF_ORDER  O-CAM OUT_OF_ORDER  O-DEC OUT_OF_ORDER  O-TST OUT_OF_ORDER
-O-BUG OUT_OF_ORDER
+O-BUG OUT_OF_ORDER  O-OLD OUT_OF_ORDER
 """
 """Every code that was ever given out, with its outcome. Lines are added, never changed or removed."""
 
@@ -59,7 +59,7 @@ def test_codes_can_be_read_over_the_telephone() -> None:
     """A stage letter, a dash, three letters or digits; each once; and words for an operator."""
     assert len({reason.code for reason in Reason}) == len({reason.words for reason in Reason}) == len(Reason)
     for reason in Reason:
-        assert reason is Reason.OK or re.fullmatch(r"[DSPRNFVO]-[A-Z0-9]{3}", reason.code)
+        assert reason is Reason.OK or re.fullmatch(r"[DSPRNFVAO]-[A-Z0-9]{3}", reason.code)
         assert reason.words == reason.words.strip()
         assert {each.value: each for each in Reason}[reason.code] is reason
 

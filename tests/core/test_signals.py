@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import combinations, pairwise
 from typing import Final
@@ -178,6 +179,18 @@ def test_a_verdict_ends_in_the_idle_signal(outcome: Outcome) -> None:
     lasts_ms = duration_ms(Score(outcome))
     assert lasts_ms is not None
     assert minute(Score(outcome))[lasts_ms:] == minute(Score())[: MINUTE_MS - lasts_ms]
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=str)
+def test_ageing_lists_add_one_short_amber_flash_to_idle(outcome: Outcome | None) -> None:
+    """It is no verdict's lamp: one flash in four seconds, while the ready lamp dips, and only on idle."""
+    lasts_ms = duration_ms(Score(outcome))
+    plain, ageing = minute(Score(outcome)), minute(Score(outcome, ageing=True))
+    idle_ms = 0 if outcome is None else lasts_ms or MINUTE_MS
+    assert plain[:idle_ms] == ageing[:idle_ms]
+    assert [replace(panel, amber=False) for panel in ageing[idle_ms:]] == plain[idle_ms:]
+    lit = onsets([panel.amber for panel in ageing[idle_ms:]])
+    assert lit == list(range(3_600, MINUTE_MS - idle_ms, 4_000))
 
 
 def test_only_idle_and_out_of_order_last_until_replaced() -> None:

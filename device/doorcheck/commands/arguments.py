@@ -68,7 +68,7 @@ def bench(arguments: argparse.Namespace) -> Bench:
         clock = StatedClock(time(arguments.at))
         floor = min(floor, clock.moment().utc)  # stated outright: there is no clock to doubt
     rules: Rules = Minimum() if arguments.profile is None else load_profile(arguments.profile).rule_set()
-    return Bench(World(trust, deny, rules, floor, os.urandom(32)), clock)
+    return Bench(World(trust, deny, rules, floor, os.urandom(32), published=None), clock)
 
 
 def time(text: str) -> datetime:

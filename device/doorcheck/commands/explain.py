@@ -48,6 +48,7 @@ STEPS = (
     "key usage",
     "the deny list",
     "the rules",
+    "the lists' age",
 )
 """The steps of `core.verify.verify`, by number."""
 

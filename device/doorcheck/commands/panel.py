@@ -63,6 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     play.add_argument("outcome", metavar="OUTCOME", type=_outcome, help=f"one of {', '.join(OUTCOMES)}")
     play.add_argument("--test", action="store_true", help="add the TEST mark")
+    play.add_argument("--ageing", action="store_true", help="add the mark of lists that want an update")
     play.add_argument("--speed", type=_positive, default=1.0, metavar="X", help="times real time (default 1)")
     play.add_argument(
         "--seconds",
@@ -114,7 +115,7 @@ class Stopwatch:
 
 
 def _play(arguments: argparse.Namespace) -> None:
-    score = Score(OUTCOMES[arguments.outcome], arguments.test)
+    score = Score(OUTCOMES[arguments.outcome], arguments.test, arguments.ageing)
     until_ms = _until_ms(score, arguments.seconds)
     stopwatch = Stopwatch()
     live = sys.stdout.isatty() and not arguments.json

@@ -59,7 +59,11 @@ def run(world: World, judge: Verify = verify) -> Reason | None:
     here. Trust and rules are the test's own.
     """
     known = replace(
-        world, trust=TrustList([SIGNER], 0), rules=Minimum(), floor=datetime(2020, 1, 1, tzinfo=UTC)
+        world,
+        trust=TrustList([SIGNER], 0),
+        rules=Minimum(),
+        floor=datetime(2020, 1, 1, tzinfo=UTC),
+        published=None,
     )
     good = judge(Symbol(SymbolFormat.TEXT, PASS), known, MOMENT)
     twin = judge(Symbol(SymbolFormat.TEXT, FORGED), known, MOMENT)

@@ -10,6 +10,7 @@ flashes a second (WCAG 2.3.1); no fundamental is above 2.5 kHz, which ageing ear
     STAFF         middle, amber "!"    even blink                     three notes
     OUT_OF_ORDER  left, then middle    slow exchange, for ever        one short note, rarely
     idle          ready dot            on, with a brief dip           none
+    ageing lists  the same, and amber  lit during that dip            none
 
 TEST is a mark on all of them: the ready lamp blinks twice, rests, blinks twice; a verdict
 also ticks twice. Without TEST the ready lamp never blinks so.
@@ -46,11 +47,12 @@ class Score:
     """What the panel plays: an outcome's signal, or the idle signal when None.
 
     `test` adds the visible TEST signal: a test authority signed the pass, or the door
-    runs on a test trust list.
+    runs on a test trust list. `ageing` says on the idle signal that the lists want an update.
     """
 
     outcome: Outcome | None = None
     test: bool = False
+    ageing: bool = False
 
 
 DARK = Panel()
@@ -125,6 +127,9 @@ SIGNALS: Final[dict[Outcome | None, Signal]] = {
     ),
 }
 
+AGEING_LAMP: Final = _on((3_600, 4_000), every_ms=4_000)
+"""The amber lamp under idle while the lists are ageing: not the even blink that calls the staff."""
+
 TEST_LAMP: Final = _on((0, 200), (500, 700), every_ms=2_000)
 """The ready lamp under TEST, whatever else is shown."""
 
@@ -154,12 +159,14 @@ def at(score: Score, elapsed_ms: int) -> Panel:
     tone_hz = signal.tone.level(into_ms)
     if score.test and signal.lasts_ms is not None:
         tone_hz = tone_hz or TEST_TICKS.level(into_ms)
+    ageing = score.ageing and outcome is None
+    amber = AGEING_LAMP.level(into_ms) if ageing else signal.amber.level(into_ms)
     # The TEST lamp runs on from a verdict into idle: restarting it would add a third flash.
     ready = TEST_LAMP.level(elapsed_ms) if score.test else signal.ready.level(into_ms)
     return Panel(
         green=admitted and bool(signal.green.level(into_ms)),
         red=bool(signal.red.level(into_ms)),
-        amber=bool(signal.amber.level(into_ms)),
+        amber=bool(amber),
         ready=bool(ready),
         relay=admitted and bool(signal.relay.level(into_ms)),
         tone_hz=tone_hz,

@@ -5,7 +5,7 @@ renumbered nor given another meaning. `device/REASONS.md` is generated from it.
 
 The letter before the dash is the stage that refused:
 D decoding, S signature, P period, R revoked, N rules, F another format,
-V the view at the door, O out of order.
+V the view at the door, A the lists' age, O out of order.
 """
 
 from __future__ import annotations
@@ -96,10 +96,13 @@ class Reason(enum.Enum):
     TWO_PASSES = ("V-TWO", Outcome.STAFF, "two different passes in one view")
     SHOWN_BEFORE = ("V-AGN", Outcome.STAFF, "the same pass was shown here minutes ago")
 
+    LISTS_DOUBTFUL = ("A-OLD", Outcome.STAFF, "good, but by lists that are too old")
+
     CLOCK = ("O-CLK", Outcome.OUT_OF_ORDER, "the clock cannot be believed")
     NO_TRUST = ("O-TRU", Outcome.OUT_OF_ORDER, "there is no trust list")
     CAMERA = ("O-CAM", Outcome.OUT_OF_ORDER, "the camera delivers no pictures")
     DECODER = ("O-DEC", Outcome.OUT_OF_ORDER, "the decoder does not come back")
+    LISTS_TOO_OLD = ("O-OLD", Outcome.OUT_OF_ORDER, "the lists are too old to judge by")
     SELF_TEST = ("O-TST", Outcome.OUT_OF_ORDER, "the self-test failed")
     FAULT = ("O-BUG", Outcome.OUT_OF_ORDER, "a fault in the verifier itself")
 

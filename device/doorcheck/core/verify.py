@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from doorcheck.core import attestation, cose, dcc, denylist, hcert, light, links, twoddoc
+from doorcheck.core.freshness import Age
 from doorcheck.core.moment import Basis, Moment
 from doorcheck.core.passes import Pass, holder_mark, signature_id, symbol_mark
 from doorcheck.core.symbol import Symbol
 from doorcheck.core.trust import Algorithm, Scope, Signer, TrustList
-from doorcheck.core.verdict import PassFormat, Reason, RefusedError, Verdict
+from doorcheck.core.verdict import Outcome, PassFormat, Reason, RefusedError, Verdict
 from doorcheck.core.world import World
 
 Record = Callable[[int, Any], None]
@@ -26,7 +27,8 @@ def verify(symbol: Symbol, world: World, moment: Moment) -> Verdict:
 
     The steps (`_Judgement` carries the same numbers; 2D-Doc has no 2 and 3):
 
-     0. Establish the time: the moment is more than a floor and not before the world's.
+     0. Establish the time: the moment is more than a floor and not before the world's, and
+        the world's lists are not too old for it.
      1. Take the pass out of a wallet link; recognise the format by its prefix, which is
         unsigned and gives no rights.
      2. Decode base45, strictly.
@@ -42,6 +44,7 @@ def verify(symbol: Symbol, world: World, moment: Moment) -> Verdict:
     11. Check that the signer may sign this type of proof.
     12. Look the pass up in the deny list.
     13. Apply the rules.
+    14. Hand what is good, by lists that are too old, to the staff, where the policy asks for it.
     """
     return trace_with_claims(symbol, world, moment, _forget)
 
@@ -64,6 +67,15 @@ def trace_with_claims(symbol: Symbol, world: World, moment: Moment, record: Reco
     return Verdict(reason, judgement.format, judgement.signer, mark, judgement.test)
 
 
+def open_with_claims(symbol: Symbol, world: World, moment: Moment) -> Pass:
+    """The pass itself, once steps 0 to 11 have found it genuine and current: for listing it.
+
+    For the operator's computer only, which keeps the hashes that deny lists hold of it and
+    nothing else; the door calls `verify`. Raises `RefusedError`.
+    """
+    return _Judgement(symbol, world, _forget).open(moment)
+
+
 def _forget(_step: int, _product: object) -> None:
     pass
 
@@ -83,6 +95,23 @@ class _Judgement:
         self.test = False
 
     def run(self, moment: Moment) -> Reason:
+        shown = self.open(moment)
+        # 12. the deny list
+        denylist.check(shown, self.world.deny)
+        self.record(12, None)
+        # 13. the rules
+        if shown.exemption is not None:
+            reason = light.judge_dates(shown.exemption, moment.utc)
+            if reason is not Reason.OK:
+                return reason
+        reason = self.world.rules.judge(shown, moment)
+        if reason is not Reason.OK:
+            return reason
+        self.record(13, None)
+        # 14. the lists' age
+        return Reason.LISTS_DOUBTFUL if self.world.age(moment) is Age.TOO_OLD else reason
+
+    def open(self, moment: Moment) -> Pass:
         # 0. the time
         trust = _fit_to_judge(self.world, moment)
         self.record(0, moment)
@@ -106,15 +135,7 @@ class _Judgement:
         if int(usage) & ~int(shown.signer.usage):
             raise RefusedError(Reason.KEY_USAGE)
         self.record(11, usage)
-        # 12. the deny list
-        denylist.check(shown, self.world.deny)
-        self.record(12, None)
-        # 13. the rules
-        if shown.exemption is not None:
-            reason = light.judge_dates(shown.exemption, moment.utc)
-            if reason is not Reason.OK:
-                return reason
-        return self.world.rules.judge(shown, moment)
+        return shown
 
     def _message(self, data: bytes, trust: TrustList, now: float) -> Pass:
         """Steps 2 to 10 of a COSE message: HC1, HCFR1, EX1."""
@@ -228,9 +249,19 @@ _SCOPES = {
 }
 
 
-def _fit_to_judge(world: World, moment: Moment) -> TrustList:
+def unfit(world: World, moment: Moment) -> Reason | None:
+    """Why no pass at all can be judged in that world at that moment; None when passes can."""
     if moment.basis is Basis.FLOOR or moment.utc < world.floor:
-        raise RefusedError(Reason.CLOCK)
+        return Reason.CLOCK
     if world.trust is None:
-        raise RefusedError(Reason.NO_TRUST)
+        return Reason.NO_TRUST
+    if world.freshness.too_old is not Outcome.STAFF and world.age(moment) is Age.TOO_OLD:
+        return Reason.LISTS_TOO_OLD
+    return None
+
+
+def _fit_to_judge(world: World, moment: Moment) -> TrustList:
+    reason = unfit(world, moment)
+    if reason is not None or world.trust is None:
+        raise RefusedError(reason or Reason.NO_TRUST)
     return world.trust

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from doorcheck.core.denylist import DenyList
+from doorcheck.core.freshness import Age, Freshness
+from doorcheck.core.moment import Moment
 from doorcheck.core.rules import Rules
 from doorcheck.core.trust import TrustList
 
@@ -17,6 +19,8 @@ class World:
     `floor` is the earliest time that can be: of building, of signed data, last seen.
     `mark_key` keys the marks of visitors: made at each start, kept in memory only, the
     same in every world of one process. `trust` None: there is no trust list yet.
+    `published` is the signed time of the publication that the lists came with; None says
+    outright that they came by hand, for one judgement on a bench, and have no age.
     """
 
     trust: TrustList | None
@@ -24,3 +28,9 @@ class World:
     rules: Rules
     floor: datetime
     mark_key: bytes = field(repr=False)
+    published: datetime | None
+    freshness: Freshness = field(default_factory=Freshness)
+
+    def age(self, moment: Moment) -> Age:
+        """How old the lists are at that moment."""
+        return Age.FRESH if self.published is None else self.freshness.age(self.published, moment.utc)

@@ -29,6 +29,7 @@ STAGES = {
     "N": "rules",
     "F": "another format",
     "V": "the view",
+    "A": "the lists' age",
     "O": "out of order",
 }
 MOST_VIEW_LINES = 18

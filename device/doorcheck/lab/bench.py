@@ -84,6 +84,7 @@ class Bench:
             rules=Minimum(),
             floor=moment - timedelta(days=30),
             mark_key=bytes(32),
+            published=None,
         )
 
     @property

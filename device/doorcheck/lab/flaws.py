@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from doorcheck.core import cbor, cose, dcc, denylist, hcert
 from doorcheck.core.denylist import DenyList
+from doorcheck.core.freshness import Freshness
 from doorcheck.core.moment import Basis, Moment
 from doorcheck.core.ruleset import RuleSet
 from doorcheck.core.trust import Algorithm, Scope, TrustList, Usage
-from doorcheck.core.verdict import Reason
+from doorcheck.core.verdict import Outcome, Reason
 from doorcheck.lab import frenchflaws, issuer, venue
 from doorcheck.lab.bench import Bench, Case
 from doorcheck.lab.issuer import ORDER, Proof
@@ -560,8 +561,18 @@ def _doors() -> Iterator[_Row]:
     )
     yield "the clock is before the world's floor", Reason.CLOCK, lambda b: b.at(0)
     yield "there is no trust list", Reason.NO_TRUST, lambda b: b.case(b.draft.text(), trust=None)
+    for outcome, reason in _TOO_OLD.items():
+        yield f"the lists are too old, and the policy says {outcome.value}", reason, _too_old(outcome)
     yield (
         "a key in the trust list that is none",
         Reason.FAULT,
         lambda b: b.with_signer(replace(b.authority.signer, key=b"\x04" + bytes(64))),
     )
+
+
+_TOO_OLD = {Outcome.OUT_OF_ORDER: Reason.LISTS_TOO_OLD, Outcome.STAFF: Reason.LISTS_DOUBTFUL}
+
+
+def _too_old(outcome: Outcome) -> Callable[[Bench], Case]:
+    policy = Freshness(too_old=outcome)
+    return lambda b: b.case(b.draft.text(), published=b.utc - policy.too_old_after, freshness=policy)

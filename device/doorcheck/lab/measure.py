@@ -59,7 +59,8 @@ from doorcheck.edge.frame import Frame
 from doorcheck.edge.panel import PanelDriver
 from doorcheck.edge.reader import Reader
 with Reader() as reader:
-    empty = world.World(None, denylist.DenyList(), rules.Minimum(), datetime.now(timezone.utc), bytes(32))
+    now = datetime.now(timezone.utc)
+    empty = world.World(None, denylist.DenyList(), rules.Minimum(), now, bytes(32), None)
     assert selftest.run(empty) is None
     reader.read(Frame(memoryview(bytes(1280 * 960)), 1280, 960, 1280, 0))
 """

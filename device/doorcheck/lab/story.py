@@ -92,6 +92,7 @@ def compose(
         rules=Minimum(),
         floor=moment - timedelta(days=1),
         mark_key=mark_key,
+        published=None,
     )
     return Story(_visitors(texts), world, trust, texts)
 
