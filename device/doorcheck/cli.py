@@ -20,6 +20,8 @@ COMMANDS = {
     "check": "judge passes in pictures or text",
     "explain": "show every stage of one test pass, on the bench",
     "trust": "build or show a trust list",
+    "operator": "trust, deny list and rules of a fleet: on record, signed, published",
+    "update": "take a publication, or go back to the one before",
     "rules": "show, test, check and import the rules of a venue",
     "demo": "play the simulated door",
     "panel": "show a signal of the door in the terminal",
@@ -35,6 +37,7 @@ examples:
   doorcheck check --trust T --json - < lines.txt    judge text, one pass a line
   doorcheck trust build certificates/ -o trust.dctl make a trust list
   doorcheck rules show fr-sanitaire --at 2021-08-15 the rules of a day
+  doorcheck operator init fleet --by "Anna Muller"  a repository for a fleet of doors
   doorcheck panel play REFUSE                       what the lamps do
 
 exit codes: 0 all went well (check: all ADMIT), 1 not all did, 2 bad usage or unreadable input

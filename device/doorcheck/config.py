@@ -67,7 +67,7 @@ def parse(data: bytes) -> Settings:
 
 
 def _words(message: str) -> str:
-    """msgspec's message with the place first, as a file has it: "[freshness] ageing_hours: ..."."""
+    """Msgspec's message with the place first, as a file has it: "[freshness] ageing_hours: ..."."""
     why, _, path = message.partition(" - at `$")
     names = path.rstrip("`").strip(".").split(".")
     place = " ".join(f"[{name}]" if number == 0 else name for number, name in enumerate(names) if name)

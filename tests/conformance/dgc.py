@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from doorcheck.core.trust import Signer
-from doorcheck.operator.building import build
-from doorcheck.operator.candidates import Candidate
+from doorcheck.operator.trust.building import build
+from doorcheck.operator.trust.candidates import Candidate
 
 CONFORMANCE = Path(__file__).parent
 DATA = CONFORMANCE.parents[2] / "shared" / "data"

@@ -20,7 +20,7 @@ from doorcheck.core.verify import trace_with_claims
 from doorcheck.core.world import World
 from doorcheck.lab import issuer
 from doorcheck.lab.issuer import Authority
-from doorcheck.operator import certificates
+from doorcheck.operator.trust import certificates
 
 # Steps of `doorcheck.core.verify.verify`, by its numbers.
 RECOGNISE, BASE45, INFLATE, SIGNATURE, CERTIFICATE, PERIOD, USAGE = 1, 2, 3, 6, 9, 10, 11

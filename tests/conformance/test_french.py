@@ -21,8 +21,8 @@ from doorcheck.core.verdict import Outcome, PassFormat, Reason, Verdict
 from doorcheck.core.verify import verify
 from doorcheck.core.world import World
 from doorcheck.lab import french
-from doorcheck.operator import sources
-from doorcheck.operator.building import build
+from doorcheck.operator.trust import sources
+from doorcheck.operator.trust.building import build
 
 JUNE_2021: Final = datetime(2021, 6, 20, 12, 0, tzinfo=UTC)
 LIGHT_ISSUED: Final = datetime(2022, 1, 26, 18, 32, 35, tzinfo=UTC)

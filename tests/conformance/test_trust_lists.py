@@ -15,10 +15,10 @@ from cryptography import x509
 
 from doorcheck.cli import main
 from doorcheck.core.trust import Algorithm, Scope, TrustList, Usage, public_key
-from doorcheck.operator import certificates, der, sources
-from doorcheck.operator.building import Built, build
-from doorcheck.operator.candidates import Candidate, Why
-from doorcheck.operator.certificates import EXTENDED_KEY_USAGE
+from doorcheck.operator.trust import certificates, der, sources
+from doorcheck.operator.trust.building import Built, build
+from doorcheck.operator.trust.candidates import Candidate, Why
+from doorcheck.operator.trust.certificates import EXTENDED_KEY_USAGE
 
 AUGUST_2026 = int(datetime(2026, 8, 22, tzinfo=UTC).timestamp())
 SPECIFIED, SLIPPED = "1.3.6.1.4.1.1847.2021.1.", "1.3.6.1.4.1.0.1847.2021.1."

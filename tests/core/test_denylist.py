@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from doorcheck.core import denylist
 from doorcheck.core.dcc import Certificate, Claims, Name, Vaccination
+from doorcheck.core.denyfile import build
 from doorcheck.core.denylist import DenyList, DenyListError
+from doorcheck.core.denytable import HASHES_AT
 from doorcheck.core.passes import Pass
 from doorcheck.core.trust import Algorithm, Signer
 from doorcheck.core.verdict import PassFormat, Reason, RefusedError
@@ -138,6 +140,35 @@ def test_what_is_listed_is_found_and_nothing_else(hashes: list[bytes], whole: bo
     assert all(h in deny for h in hashes)
     assert len(deny) == len(set(hashes))
     assert bytes(15) + b"?" not in deny or bytes(15) + b"?" in hashes
+
+
+@pytest.mark.parametrize("key", [b"", bytes(range(32))])
+def test_a_list_in_a_file_catches_the_same(key: bytes) -> None:
+    """Text in memory and a file that is mapped give the same answers, in the same order."""
+    text = DenyList.load(f"{SECOND}\n{FIRST}\n".encode())
+    listed = DenyList.open(build(text, key), key)
+    listed.verify()
+    assert len(listed) == len(text) == 2
+    for asked in (cut(b"first"), cut(b"second"), cut(b"third"), bytes(16), b"\xff" * 16):
+        assert (asked in listed) == (asked in text)
+    if not key:
+        assert list(listed) == list(text) == sorted([cut(b"first"), cut(b"second")])
+
+
+def test_a_list_in_memory_is_whole() -> None:
+    """There is nothing of it that could be damaged; an empty one holds nothing."""
+    DenyList().verify()
+    assert list(DenyList()) == []
+    assert bytes(16) not in DenyList()
+    assert bytes(16) not in DenyList.open(build([]))
+
+
+def test_a_damaged_list_gives_no_answer() -> None:
+    """Neither admitted nor listed: the error reaches the verifier, which is out of order then."""
+    data = bytearray(build([cut(b"R" * 32)]))
+    data[64:HASHES_AT] = b"\xff" * (HASHES_AT - 64)
+    with pytest.raises(DenyListError, match="its index is wrong"):
+        denylist.check(SHOWN, DenyList.open(bytes(data)))
 
 
 def test_a_list_shows_its_size_alone() -> None:

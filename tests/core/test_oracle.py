@@ -21,7 +21,7 @@ from doorcheck.core import cose
 from doorcheck.core.trust import Algorithm, Signer
 from doorcheck.core.verdict import Reason, RefusedError
 from doorcheck.lab.bench import Bench
-from doorcheck.lab.flaws import other_s
+from doorcheck.lab.reencoding import other_s
 
 ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 BENCH: Final = Bench(seed="the oracle")

@@ -24,8 +24,9 @@ from doorcheck.core.verdict import Reason, Verdict
 from doorcheck.core.verify import trace_with_claims, verify
 from doorcheck.lab import issuer
 from doorcheck.lab.bench import Bench
-from doorcheck.lab.flaws import catalogue, other_s
+from doorcheck.lab.flaws import catalogue
 from doorcheck.lab.issuer import Person
+from doorcheck.lab.reencoding import other_s
 
 BENCH: Final = Bench(seed="passes")
 KEY: Final = bytes(range(32))

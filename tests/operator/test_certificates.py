@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from doorcheck.core import cbor
 from doorcheck.core.trust import Algorithm, Usage, public_key
-from doorcheck.operator import certificates, der
-from doorcheck.operator.certificates import UnfitKeyError
-from doorcheck.operator.der import DerError
+from doorcheck.operator.trust import certificates, der
+from doorcheck.operator.trust.certificates import UnfitKeyError
+from doorcheck.operator.trust.der import DerError
 
 Mint = Callable[..., bytes]
 Tlv = Callable[..., bytes]

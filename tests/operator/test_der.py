@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from doorcheck.operator import certificates, der
-from doorcheck.operator.der import Cursor, DerError
+from doorcheck.operator.trust import certificates, der
+from doorcheck.operator.trust.der import Cursor, DerError
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from doorcheck.operator import gdhcn, sources
-from doorcheck.operator.building import Built, build
-from doorcheck.operator.candidates import Why
+from doorcheck.operator.trust import gdhcn, sources
+from doorcheck.operator.trust.building import Built, build
+from doorcheck.operator.trust.candidates import Why
 
 Mint = Callable[..., bytes]
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

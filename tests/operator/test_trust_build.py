@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from doorcheck.cli import main
 from doorcheck.core.trust import MAGIC, Algorithm, Signer, TrustList, Usage
-from doorcheck.operator import certificates, der
-from doorcheck.operator.building import build
-from doorcheck.operator.candidates import Candidate, Why
+from doorcheck.operator.trust import certificates, der
+from doorcheck.operator.trust.building import build
+from doorcheck.operator.trust.candidates import Candidate, Why
 
 Mint = Callable[..., bytes]
 Tlv = Callable[..., bytes]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from doorcheck.operator import sources
-from doorcheck.operator.building import build
-from doorcheck.operator.candidates import Why
-from doorcheck.operator.sources import Gathered
+from doorcheck.operator.trust import sources
+from doorcheck.operator.trust.building import build
+from doorcheck.operator.trust.candidates import Why
+from doorcheck.operator.trust.sources import Gathered
 
 Mint = Callable[..., bytes]
 

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from doorcheck.core.trust import Scope, Signer, Usage
-from doorcheck.operator import certificates, frenchsigners, trustreport
-from doorcheck.operator.building import Built, build
-from doorcheck.operator.candidates import Candidate, Why
-from doorcheck.operator.der import DerError
+from doorcheck.operator.trust import certificates, frenchsigners, trustreport
+from doorcheck.operator.trust.building import Built, build
+from doorcheck.operator.trust.candidates import Candidate, Why
+from doorcheck.operator.trust.der import DerError
 
 TEST_COVID, VACCINATION, INVOICE = (f"1.2.250.1.177.101.{number}" for number in (398, 757, 1))
 KEY = ec.generate_private_key(ec.SECP256R1())

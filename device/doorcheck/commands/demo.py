@@ -6,6 +6,8 @@ import argparse
 import contextlib
 import itertools
 import sys
+import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,7 @@ from doorcheck.lab.audience import Audience, PlainAudience, TerminalAudience
 EXAMPLES = """\
 examples:
   doorcheck demo                                  the story, with invented visitors
+  doorcheck demo --story leak                     a leaked pass, from its photograph to every door
   doorcheck demo --speed 3                        faster
   doorcheck demo --record timeline.jsonl | cat    plain lines, and the panel's timeline
   doorcheck lab passes/ && doorcheck demo --frames passes/ --trust passes/trust.dctl
@@ -38,6 +41,15 @@ else than the story expects, 2 bad usage or no such pictures, 130 Ctrl-C
 def configure(parser: argparse.ArgumentParser) -> None:
     """Describe the arguments."""
     parser.epilog = EXAMPLES
+    parser.add_argument(
+        "--story",
+        choices=("door", "leak"),
+        default="door",
+        help="ten visitors at a door, or a leak: from its photograph to three doors (default: door)",
+    )
+    parser.add_argument(
+        "--keep", metavar="DIR", type=Path, help="with --story leak: keep all of it in that folder"
+    )
     eyes = parser.add_mutually_exclusive_group()
     eyes.add_argument(
         "--frames", metavar="DIR", type=Path, help="pictures of a folder, in the order of their names"
@@ -62,6 +74,8 @@ def run(arguments: argparse.Namespace) -> int:
         )
         return 2
     plain = arguments.plain or not sys.stdout.isatty()
+    if arguments.story == "leak":
+        return _leak(arguments.keep)
     try:
         with _record(arguments.record) as record:
             if arguments.frames or arguments.video or arguments.camera:
@@ -83,6 +97,33 @@ def _record(path: Path | None) -> Iterator[TextIO | None]:
         raise InputError(f"--record {path}: {(error.strerror or str(error)).lower()}") from error
     with file:
         yield file
+
+
+def _leak(keep: Path | None) -> int:
+    """The story of a leak, each step with its time."""
+    from doorcheck.lab import leak  # signing and publishing: seconds that the door's story need not wait
+
+    def tell(text: str) -> None:
+        print(text, flush=True)
+
+    try:
+        with contextlib.ExitStack() as stack:
+            if keep is None:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="doorcheck-leak-")))
+            else:
+                folder = keep
+                folder.mkdir(parents=True)
+            tell(leak.INTRODUCTION)
+            began = time.monotonic()
+            leak.Leak(folder, tell).play()
+            tell(f"{time.monotonic() - began:7.2f} s  in all: as the story is told")
+    except OSError as error:
+        print(f"doorcheck demo: {error.filename}: {(error.strerror or '').lower()}", file=sys.stderr)
+        return 2
+    except leak.StoryError as error:
+        print(f"doorcheck demo: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _play(record: TextIO | None, speed: float | None) -> int:

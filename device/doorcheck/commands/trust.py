@@ -13,11 +13,11 @@ from pathlib import Path
 
 from doorcheck.core.trust import LARGEST_BYTES, MAGIC, TrustList, TrustListError
 from doorcheck.edge.store import StoreError, write_atomically
-from doorcheck.operator import sources, trustreport
-from doorcheck.operator.building import Built, build
 from doorcheck.operator.progress import shown
-from doorcheck.operator.sources import Gathered, Unreadable
 from doorcheck.operator.text import printable, time_text
+from doorcheck.operator.trust import sources, trustreport
+from doorcheck.operator.trust.building import Built, build
+from doorcheck.operator.trust.sources import Gathered, Unreadable
 
 ALL_WELL, NOT_ALL, UNREADABLE = 0, 1, 2
 

@@ -10,34 +10,36 @@ Hashes are SHA-256, cut to 16 bytes (EU gateway, revocation batches).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from doorcheck.core.denytable import HASH_BYTES as HASH_BYTES
+from doorcheck.core.denytable import NOT_KEYED, Buffer, DenyTable, hasher, key_id
+from doorcheck.core.denytable import DenyListError as DenyListError
 from doorcheck.core.passes import Pass
 from doorcheck.core.verdict import Reason, RefusedError
 
-HASH_BYTES = 16
-
-
-class DenyListError(Exception):
-    """A deny list can't be used: nothing of it is, for a list that is half read admits.
-
-    The text says which line and why.
-    """
-
 
 class DenyList:
-    """A set of 16-byte hashes."""
+    """A set of 16-byte hashes: a few in memory, or millions in a file that is mapped."""
 
-    __slots__ = ("_hashes",)
+    __slots__ = ("_hashes", "_holds")
+
+    _hashes: frozenset[bytes] | DenyTable
+    _holds: Callable[[bytes], bool]
 
     def __init__(self, hashes: Iterable[bytes] = ()) -> None:
         self._hashes = frozenset(hashes)
+        self._holds = self._hashes.__contains__
 
     def __contains__(self, digest: bytes) -> bool:
-        return digest in self._hashes
+        return self._holds(digest)
 
     def __len__(self) -> int:
         return len(self._hashes)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Every hash in order; of a keyed list as the list has it, which is no digest."""
+        return iter(self._hashes if isinstance(self._hashes, DenyTable) else sorted(self._hashes))
 
     def __repr__(self) -> str:
         return f"DenyList({len(self)} hashes)"
@@ -50,6 +52,39 @@ class DenyList:
         any other line.
         """
         return cls(_hash(number, line) for number, line in _lines(data))
+
+    @classmethod
+    def open(cls, buffer: Buffer, key: bytes = b"") -> DenyList:
+        """Look up in a list's file, as bytes or mapped, without reading it (`core/denyfile.py`).
+
+        Its head and length are checked; `verify` reads the rest. A key that the list does not
+        use is no error. Raises `DenyListError`, also when the key is missing or another.
+        """
+        table = DenyTable(buffer)
+        opened = cls()
+        opened._hashes = table
+        opened._holds = table.holds
+        given = key_id(key)
+        if table.key_id == NOT_KEYED:
+            return opened
+        if table.key_id != given:
+            named = f"another, {given.hex()}" if key else "none"
+            raise DenyListError(f"it is keyed with {table.key_id.hex()}, and the key given is {named}")
+        opened._holds = _keyed(table, key)
+        return opened
+
+    def verify(self) -> None:
+        """Read a mapped list whole and check all of it: checksum, order, index.
+
+        Raises `DenyListError` that says what is wrong. A list in memory is always whole.
+        """
+        if isinstance(self._hashes, DenyTable):
+            self._hashes.verify()
+
+
+def _keyed(table: DenyTable, key: bytes) -> Callable[[bytes], bool]:
+    hashed, holds = hasher(key), table.holds
+    return lambda digest: holds(hashed(digest))
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, str]]:

@@ -71,9 +71,14 @@ def open_with_claims(symbol: Symbol, world: World, moment: Moment) -> Pass:
     """The pass itself, once steps 0 to 11 have found it genuine and current: for listing it.
 
     For the operator's computer only, which keeps the hashes that deny lists hold of it and
-    nothing else; the door calls `verify`. Raises `RefusedError`.
+    nothing else; the door calls `verify`. Raises `RefusedError`, and nothing else.
     """
-    return _Judgement(symbol, world, _forget).open(moment)
+    try:
+        return _Judgement(symbol, world, _forget).open(moment)
+    except RefusedError:
+        raise
+    except Exception:  # noqa: BLE001 (its text might hold what the pass holds)
+        raise RefusedError(Reason.FAULT) from None
 
 
 def _forget(_step: int, _product: object) -> None:

@@ -272,6 +272,15 @@ class Reader:
                     return _once(symbols)
         return []
 
+    def look(self, frame: Frame, attempt: Attempt) -> tuple[list[Symbol], int]:
+        """One chosen attempt on a single picture: its symbols, and how many more were seen but not read.
+
+        It has the still deadline for itself. Raises `DecoderHangError` as `read` does.
+        """
+        until = time.monotonic() + self.still_deadline_ms / 1000
+        symbols, unread = self._asked(self._shown(frame), attempt, frame, until)
+        return _once(symbols), unread
+
     def close(self) -> None:
         """End the decoder process; a second call does nothing."""
         if self._decoder:

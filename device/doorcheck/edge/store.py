@@ -3,62 +3,51 @@
 from __future__ import annotations
 
 import errno
-import os
 import secrets
 import stat
 from pathlib import Path
+
+from doorcheck.edge.disk import Disk
 
 
 class StoreError(Exception):
     """A file can't be written; the text says which, and why."""
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(
+    path: Path, data: bytes, *, permissions: int | None = None, disk: Disk | None = None
+) -> None:
     """Write a file so that a reader, or a power cut, finds the old content or the new, never a part.
 
     A temporary file in the same folder is written, flushed to the disk, renamed over
     `path`, and the folder is flushed too; without the last, the new name may be lost.
-    An existing file's permissions are kept; a symbolic link is replaced, not followed.
+    An existing file's permissions are kept, a new one gets `permissions`, or the process's
+    default ones; a symbolic link is replaced, not followed.
     Raises `StoreError`; nothing is left behind then, and an older file stays as it was.
     """
+    disk = disk or Disk()
     temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
     try:
         try:
-            _write_new(temporary, data, _permissions(path))
-            temporary.replace(path)
+            with disk.writing(temporary, _permissions(path, permissions)) as write:
+                write(data)
+            disk.rename(temporary, path)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            if temporary.exists():
+                disk.remove(temporary)
             raise
-        _flush_folder(path.parent)
+        disk.flush_folder(path.parent)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {(error.strerror or str(error)).lower()}") from error
 
 
-def _permissions(path: Path) -> int | None:
-    """The permissions to keep; None for a new file, which takes the process's default."""
+def _permissions(path: Path, of_a_new_one: int | None) -> int | None:
+    """The permissions to keep, or those of a new file; None for the process's default ones."""
     try:
         status = path.lstat()
     except FileNotFoundError:
-        return None
-    return stat.S_IMODE(status.st_mode) if stat.S_ISREG(status.st_mode) else None
-
-
-def _write_new(path: Path, data: bytes, permissions: int | None) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-    with os.fdopen(handle, "wb") as stream:
-        if permissions is not None:
-            os.fchmod(handle, permissions)
-        stream.write(data)
-        stream.flush()
-        os.fsync(handle)
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        return of_a_new_one
+    return stat.S_IMODE(status.st_mode) if stat.S_ISREG(status.st_mode) else of_a_new_one
 
 
 def read_bounded(path: Path, most_bytes: int) -> bytes:

@@ -26,7 +26,8 @@ from doorcheck.core.trust import Algorithm, Scope, TrustList, Usage
 from doorcheck.core.verdict import Outcome, Reason
 from doorcheck.lab import frenchflaws, issuer, venue
 from doorcheck.lab.bench import Bench, Case
-from doorcheck.lab.issuer import ORDER, Proof
+from doorcheck.lab.issuer import Proof
+from doorcheck.lab.reencoding import other_s, with_part
 
 Build = Callable[[Bench], Case]
 Prove = Callable[[datetime, str], Proof]
@@ -158,10 +159,14 @@ def _frame() -> Iterator[_Row]:
     yield "array of three", Reason.COSE, _reframe(lambda message: b"\x83" + message[2:])
     yield "a map for a frame", Reason.COSE, _reframe(lambda _: b"\xa4\x00\x00\x01\x01\x02\x02\x03\x03")
     yield "a number for a frame", Reason.COSE, _reframe(lambda _: b"\x00")
-    yield "protected header not a byte string", Reason.COSE, _reframe(lambda message: _part(message, 0, {}))
-    yield "protected header malformed", Reason.COSE, _reframe(lambda message: _part(message, 0, b"\xa1"))
-    yield "payload missing", Reason.COSE, _reframe(lambda message: _part(message, 2, None))
-    yield "depth bomb", Reason.COSE, _reframe(lambda message: _part(message, 1, _nested(40)))
+    yield (
+        "protected header not a byte string",
+        Reason.COSE,
+        _reframe(lambda frame: with_part(frame, 0, {})),
+    )
+    yield "protected header malformed", Reason.COSE, _reframe(lambda message: with_part(message, 0, b"\xa1"))
+    yield "payload missing", Reason.COSE, _reframe(lambda message: with_part(message, 2, None))
+    yield "depth bomb", Reason.COSE, _reframe(lambda message: with_part(message, 1, _nested(40)))
     yield "unprotected header with a regular expression (tag 35)", Reason.COSE, _reframe(_with_tag_35)
     yield "duplicate unprotected key", Reason.COSE, _reframe(_with_duplicate_key)
     yield "indefinite-length frame", Reason.OK, _reframe(lambda message: b"\x9f" + message[2:] + b"\xff")
@@ -192,12 +197,6 @@ def _frame() -> Iterator[_Row]:
     yield "kid of 7 bytes, as listed", Reason.OK, _seven_byte_kid
 
 
-def _part(message: bytes, index: int, part: Any) -> bytes:
-    parts = cbor.decode(message[1:])
-    parts[index] = part
-    return b"\xd2" + cbor.encode(parts)
-
-
 def _nested(levels: int) -> Any:
     item: Any = {}
     for _ in range(levels):
@@ -221,7 +220,7 @@ def _seven_byte_kid(bench: Bench) -> Case:
 
 def _signatures() -> Iterator[_Row]:
     def cut(size: int) -> Build:
-        return _reframe(lambda message: _part(message, 3, (cbor.decode(message[1:])[3] * 2)[:size]))
+        return _reframe(lambda message: with_part(message, 3, (cbor.decode(message[1:])[3] * 2)[:size]))
 
     yield (
         "payload altered after signing",
@@ -239,17 +238,10 @@ def _signatures() -> Iterator[_Row]:
     )
     for size in (0, 63, 65, 71, 128):
         yield f"signature of {size} bytes", Reason.SIGNATURE, cut(size)
-    yield "signature of zeros", Reason.SIGNATURE, _reframe(lambda message: _part(message, 3, bytes(64)))
+    yield "signature of zeros", Reason.SIGNATURE, _reframe(lambda message: with_part(message, 3, bytes(64)))
     yield "signature with the other s (n - s)", Reason.OK, _reframe(other_s)
     yield "RSA signature (PS256)", Reason.OK, lambda b: _rsa_case(b, 2048)
     yield "RSA key, header says ES256", Reason.ALGORITHM, lambda b: _rsa_case(b, 2048, Algorithm.ES256)
-
-
-def other_s(message: bytes) -> bytes:
-    """The same message with the other valid signature: (r, n - s)."""
-    signature = cbor.decode(message[1:])[3]
-    other = ORDER - int.from_bytes(signature[32:], "big")
-    return _part(message, 3, signature[:32] + other.to_bytes(32, "big"))
 
 
 def _rsa_case(bench: Bench, bits: int, header: Algorithm = Algorithm.PS256) -> Case:

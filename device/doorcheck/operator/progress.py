@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
@@ -17,26 +17,29 @@ EVERY_S = 0.1
 
 
 def shown(
-    items: Sequence[Item],
+    items: Iterable[Item],
     what: str,
     *,
+    total: int | None = None,
     stream: TextIO | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Item]:
     """Yield the items; draw a bar once the work on them has taken longer than a second.
 
+    `total` says how many they are when they have no length themselves, about.
     The bar goes to `stream` (stderr) when that is a terminal, and is wiped at the end.
     """
     target = sys.stderr if stream is None else stream
     if not target.isatty():
         yield from items
         return
+    total = len(items) if total is None and isinstance(items, Sized) else total
     bar: Progress | None = None
     due = clock() + PATIENCE_S
     try:
         for done, item in enumerate(items):
             if clock() >= due:
-                bar = bar or _bar(target, what, len(items))
+                bar = bar or _bar(target, what, total)
                 bar.update(bar.task_ids[0], completed=done)
                 bar.refresh()
                 due = clock() + EVERY_S
@@ -46,7 +49,7 @@ def shown(
             bar.stop()
 
 
-def _bar(target: TextIO, what: str, total: int) -> Progress:
+def _bar(target: TextIO, what: str, total: int | None) -> Progress:
     from rich.console import Console  # imported late: it costs more than most builds
     from rich.progress import Progress
 

@@ -25,9 +25,9 @@ import re
 from dataclasses import dataclass
 
 from doorcheck.core.trust import Scope, Usage
-from doorcheck.operator import certificates
-from doorcheck.operator.candidates import Why
-from doorcheck.operator.certificates import COMMON_NAME, ORGANISATION, Certificate
+from doorcheck.operator.trust import certificates
+from doorcheck.operator.trust.candidates import Why
+from doorcheck.operator.trust.certificates import COMMON_NAME, ORGANISATION, Certificate
 
 # Public keys (SHA-256 of SubjectPublicKeyInfo): the certificates' own, of FR03 AHP1, AHP2,
 # AV01, AV02; the official wallet had the same keys.

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from doorcheck.operator.candidates import Candidate, File, SourceError, UnknownKindError
-from doorcheck.operator.formats import entries, may_hold_certificates
 from doorcheck.operator.text import printable
+from doorcheck.operator.trust.candidates import Candidate, File, SourceError, UnknownKindError
+from doorcheck.operator.trust.didproof import PinnedKey
+from doorcheck.operator.trust.formats import entries, may_hold_certificates
 
 LARGEST_BYTES = 64 * 1024 * 1024
 PEEK_BYTES = 64 * 1024
@@ -42,6 +43,8 @@ class Gathered:
     unreadable: list[Unreadable] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     """Pairs of source and what the operator ought to know of it."""
+    signed: int = 0
+    """When the newest document with a verified proof was signed, in seconds since 1970; 0 without one."""
 
 
 def find(sources: Sequence[Path]) -> tuple[list[File], Gathered]:
@@ -80,12 +83,15 @@ def _os_reason(error: OSError) -> str:
     return f"can not be read: {(error.strerror or type(error).__name__).lower()}"
 
 
-def gather(files: Iterable[File], gathered: Gathered) -> None:
-    """Read the files into `gathered`. Nothing is raised: what can't be read is in there too."""
+def gather(files: Iterable[File], gathered: Gathered, pinned: PinnedKey | None = None) -> None:
+    """Read the files into `gathered`. Nothing is raised: what can't be read is in there too.
+
+    With a pinned key, documents of the WHO network must be signed by it.
+    """
     for file in files:
         try:
             data = _read_named(file.path) if file.named else _read_found(file.path)
-            found, note = entries(data, file)
+            found, note, signed = entries(data, file, pinned)
         except UnknownKindError as error:
             if file.named:
                 gathered.unreadable.append(Unreadable(file.source, file.where, str(error)))
@@ -96,6 +102,7 @@ def gather(files: Iterable[File], gathered: Gathered) -> None:
             gathered.unreadable.append(Unreadable(file.source, file.where, reason))
         else:
             gathered.candidates += found
+            gathered.signed = max(gathered.signed, signed)
             if note:
                 gathered.notes.append((file.source, f"{file.where}: {note}" if file.where else note))
 

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from doorcheck.core import cbor
 from doorcheck.core.trust import Algorithm, PublicKey, Usage
-from doorcheck.operator import der
-from doorcheck.operator.der import Cursor, DerError
 from doorcheck.operator.text import printable
+from doorcheck.operator.trust import der
+from doorcheck.operator.trust.der import Cursor, DerError
 
 LARGEST_BYTES = 64 * 1024
 LONGEST_NAME = 80

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from doorcheck.core.trust import PublicKey
-from doorcheck.operator.candidates import LONGEST_KID_BYTES, Candidate, SourceError, Why
-from doorcheck.operator.countries import two_letters
 from doorcheck.operator.text import base64_bytes, printable
+from doorcheck.operator.trust.candidates import LONGEST_KID_BYTES, Candidate, SourceError, Why
+from doorcheck.operator.trust.countries import two_letters
 
 SIGNS_PASSES = "DSC"
 DOMAIN = "DCC"

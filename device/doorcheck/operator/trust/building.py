@@ -23,12 +23,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from doorcheck.core.trust import Signer
-from doorcheck.operator import certificates, frenchsigners, gdhcn
-from doorcheck.operator.candidates import Candidate, LeftOut, Why
-from doorcheck.operator.certificates import Certificate, UnfitKeyError
-from doorcheck.operator.der import DerError
-from doorcheck.operator.frenchsigners import Role
 from doorcheck.operator.text import base64_text
+from doorcheck.operator.trust import certificates, frenchsigners, gdhcn
+from doorcheck.operator.trust.candidates import Candidate, LeftOut, Why
+from doorcheck.operator.trust.certificates import Certificate, UnfitKeyError
+from doorcheck.operator.trust.der import DerError
+from doorcheck.operator.trust.frenchsigners import Role
 
 
 @dataclass(frozen=True, slots=True)

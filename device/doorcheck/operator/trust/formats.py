@@ -14,8 +14,9 @@ import json
 import re
 from collections.abc import Iterator
 
-from doorcheck.operator import certificates, gdhcn
-from doorcheck.operator.candidates import (
+from doorcheck.operator.text import base64_bytes, printable, time_text
+from doorcheck.operator.trust import certificates, gdhcn
+from doorcheck.operator.trust.candidates import (
     LONGEST_KID_BYTES,
     Candidate,
     File,
@@ -23,8 +24,8 @@ from doorcheck.operator.candidates import (
     UnknownKindError,
     Why,
 )
-from doorcheck.operator.der import Cursor, DerError
-from doorcheck.operator.text import base64_bytes, printable
+from doorcheck.operator.trust.der import Cursor, DerError
+from doorcheck.operator.trust.didproof import PinnedKey, ProofError, verify_proof
 
 _KINDS = (
     "expected certificates (PEM or DER), a JSON map of key identifiers to certificates, or a DID document"
@@ -47,19 +48,22 @@ def _is_utf16(data: bytes) -> bool:
     return data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
 
 
-def entries(data: bytes, file: File) -> tuple[list[Candidate], str]:
-    """The candidates in a file's bytes, and a note on them. Raises `SourceError`.
+def entries(data: bytes, file: File, pinned: PinnedKey | None = None) -> tuple[list[Candidate], str, int]:
+    """The candidates in a file's bytes, a note on them, and when they were signed. Raises `SourceError`.
+
+    With a pinned key, a document of the WHO network counts only when that key signed it; the
+    time is that signature's, in seconds since 1970, and 0 for everything else.
 
     `UnknownKindError` says that the bytes don't even begin like one of the known kinds.
     """
     if _DER_START.match(data):
-        return [_der(data, file)], ""
+        return [_der(data, file)], "", 0
     data = _without_mark(data)
     prefix = f"{file.where}, " if file.where else ""
     if data.lstrip()[:1] in (b"{", b"["):
-        return _json(data, file, prefix)
+        return _json(data, file, prefix, pinned)
     if _PEM_BEGIN.search(data):
-        return list(_pem(data, file.source, prefix)), ""
+        return list(_pem(data, file.source, prefix)), "", 0
     raise UnknownKindError(_KINDS)
 
 
@@ -108,7 +112,7 @@ def _pem(data: bytes, source: str, prefix: str, kid: bytes | None = None) -> Ite
             )
 
 
-def _json(data: bytes, file: File, prefix: str) -> tuple[list[Candidate], str]:
+def _json(data: bytes, file: File, prefix: str, pinned: PinnedKey | None) -> tuple[list[Candidate], str, int]:
     if not file.named and not any(hint in data for hint in _JSON_HINTS):
         raise UnknownKindError(_KINDS)  # not worth parsing
     try:
@@ -121,10 +125,20 @@ def _json(data: bytes, file: File, prefix: str) -> tuple[list[Candidate], str]:
         )
         raise SourceError(f"not well-formed JSON: {printable(reason)}") from None
     if isinstance(document, dict) and gdhcn.is_document(document):
-        return list(gdhcn.candidates(document, file.source, prefix)), gdhcn.PROOF_NOTE
+        note, signed = (gdhcn.PROOF_NOTE, 0) if pinned is None else _proven(document, pinned)
+        return list(gdhcn.candidates(document, file.source, prefix)), note, signed
     if isinstance(document, dict) and _is_map(document):
-        return list(_map(document, file.source, prefix)), ""
+        return list(_map(document, file.source, prefix)), "", 0
     raise UnknownKindError(f"JSON of another kind: {_KINDS}")
+
+
+def _proven(document: dict[str, object], pinned: PinnedKey) -> tuple[str, int]:
+    try:
+        proof = verify_proof(document, pinned)
+    except ProofError as error:
+        raise SourceError(f"a GDHCN document without a valid proof: {error}") from error
+    note = f"a GDHCN document, its proof verified: signed {time_text(proof.created)} by {pinned.name}"
+    return f"{note}, key {proof.fingerprint}", proof.created
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 
 from doorcheck.core.trust import Scope, Signer, Usage
 from doorcheck.core.verdict import PassFormat
-from doorcheck.operator.building import Built, Entry
-from doorcheck.operator.candidates import LeftOut
-from doorcheck.operator.sources import Gathered
 from doorcheck.operator.text import base64_text, printable, time_text
+from doorcheck.operator.trust.building import Built, Entry
+from doorcheck.operator.trust.candidates import LeftOut
+from doorcheck.operator.trust.sources import Gathered
 
 LONGEST_LIST = 20
 

@@ -1,0 +1,1 @@
+"""Who did what: signed entries in a chain, and the lists that they vouch for."""
