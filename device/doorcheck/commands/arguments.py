@@ -16,12 +16,11 @@ from doorcheck.core.rules import Minimum, Rules
 from doorcheck.core.trust import LARGEST_BYTES, TrustList, TrustListError
 from doorcheck.core.world import World
 from doorcheck.edge.clock import Clock, StatedClock, SystemClock
+from doorcheck.edge.denymap import read_text_or_map
 from doorcheck.edge.store import read_bounded
 
 if TYPE_CHECKING:
     from doorcheck.edge.rulefiles import Loaded
-
-LARGEST_DENY_BYTES = 256 * 1024 * 1024
 
 
 class InputError(Exception):
@@ -43,7 +42,7 @@ def add_world_arguments(parser: argparse.ArgumentParser) -> None:
         "--deny",
         metavar="FILE",
         type=Path,
-        help="deny list: one hexadecimal SHA-256 a line, whole or its first 32 digits",
+        help="deny list: one hexadecimal SHA-256 a line, whole or its first half; or a .dcdl file",
     )
     parser.add_argument(
         "--profile",
@@ -117,11 +116,9 @@ def load_profile(name: str) -> Loaded:
 
 def _load_deny(path: Path) -> DenyList:
     try:
-        return DenyList.load(read_bounded(path, LARGEST_DENY_BYTES))
-    except (OSError, DenyListError) as error:
-        raise InputError(
-            f"--deny {path}: {_why(error)}; nothing was judged, for half a list admits"
-        ) from error
+        return read_text_or_map(path)
+    except DenyListError as error:
+        raise InputError(f"--deny {error}; nothing was judged, for half a list admits") from error
 
 
 def _why(error: Exception) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from doorcheck.commands import arguments as words
 from doorcheck.commands.arguments import InputError
-from doorcheck.lab import measure
+from doorcheck.lab import measure, measuredeny
 
 EXAMPLES = """\
 examples:
@@ -20,19 +20,21 @@ examples:
 
 parts: passes (text to verdict), frames (decoding, with and without a code), streams (hard
 frames decided within a second), datamatrix (its cost, and 2D-Docs read within a second),
-processes (start, memory), rules (cases of profiles: the shipped ones, or those named).
+processes (start, memory), rules (cases of profiles: the shipped ones, or those named), deny
+(the deny list of up to 20 million entries, beside SQLite and LMDB).
 Candidates take turns in short batches; medians are of batches, ratios of medians of one
 run. They compare; they are no tests. pyzbar and OpenCV are shown where they are installed
 (pip install pyzbar opencv-python-headless; apt install libzbar0).
 """
 
-PARTS: dict[str, Callable[[], measure.Table]] = {
+PARTS: dict[str, Callable[[], measure.Table | list[measure.Table]]] = {
     "passes": measure.passes,
     "frames": measure.frames,
     "streams": measure.streams,
     "datamatrix": measure.datamatrix,
     "processes": measure.processes,
     "rules": measure.rules,
+    "deny": measuredeny.tables,
 }
 
 
@@ -60,9 +62,10 @@ def run(arguments: argparse.Namespace) -> int:
     told = {}
     for part in arguments.parts or PARTS:
         print(f"measuring {part} …", file=sys.stderr)
-        table = measure.rules(profiles) if part == "rules" else PARTS[part]()
-        told[part] = table.as_dict()
-        if not arguments.json:
+        made = measure.rules(profiles) if part == "rules" else PARTS[part]()
+        tables = made if isinstance(made, list) else [made]
+        told[part] = [table.as_dict() for table in tables]
+        for table in () if arguments.json else tables:
             print(table.as_text(), flush=True)
     if arguments.json:
         print(json.dumps(told, indent=2))
