@@ -16,7 +16,6 @@ from doorcheck.update import install, status
 from doorcheck.update.enrolment import enrol
 from doorcheck.update.errors import (
     DeclinedError,
-    DenyKeyError,
     EnrolmentError,
     NotEnrolledError,
     NothingBeforeError,
@@ -107,6 +106,19 @@ def test_a_damaged_generation_is_mended_by_the_same_publication(running: Fleet) 
     assert done.ways["trust.dctl"] == COPIED
     assert (running.state.path / "current" / "trust.dctl").read_bytes() == good
     assert running.verdict() is Reason.OK
+
+
+@pytest.mark.parametrize("rot", ["altered", "empty", "gone"])
+def test_of_a_damaged_list_comes_no_delta(running: Fleet, rot: str) -> None:
+    """What a delta makes is compared with what is signed; else the whole list is taken."""
+    old = running.state.generations / "1" / "deny.dcdl"
+    data = old.read_bytes()
+    old.unlink()
+    if rot != "gone":
+        old.write_bytes(b"" if rot == "empty" else data[:-40] + bytes([data[-40] ^ 1]) + data[-39:])
+    running.leak()
+    assert running.update(running.repository.publish()).ways["deny.dcdl"] == COPIED
+    assert running.verdict() is Reason.LISTED_SIGNATURE
 
 
 # Going back
@@ -237,22 +249,28 @@ def test_what_is_no_root_enrols_nobody(fleet: Fleet, broken: str) -> None:
     assert not state.path.exists()
 
 
-def test_a_new_key_counts_for_the_next_list(running: Fleet) -> None:
-    """The installed list keeps the key that it was made with, also when it is gone back to."""
+def test_a_new_key_counts_for_the_lists_that_are_made_with_it(running: Fleet) -> None:
+    """Doors get it before the first such list; each list keeps the key that it was made with."""
     new = b"another key, after a door was stolen"
     enrol(running.state, running.for_devices(running.repository, new))
     assert running.verdict() is Reason.OK
     running.leak()
-    with pytest.raises(DenyKeyError):
-        running.update(running.repository.publish())
-    running.repository.deny_lists.clear()
-    running.leak(key=new)
     running.update(running.repository.publish())
     assert running.verdict() is Reason.LISTED_SIGNATURE
-    running.back()
+    running.repository.deny_lists.clear()
+    running.now += HOUR
+    running.deny([], new)
+    running.repository.date(running.now)
+    running.update(running.repository.publish())
     assert running.verdict() is Reason.OK
     running.back()
     assert running.verdict() is Reason.LISTED_SIGNATURE
+    running.back()
+    running.leak(key=new)
+    running.update(running.repository.publish())
+    assert running.verdict() is Reason.LISTED_SIGNATURE
+    key = running.state.path / "current" / "deny.key"
+    assert (key.read_bytes(), key.stat().st_mode & 0o777) == (new, 0o600)
 
 
 def test_a_door_that_is_not_enrolled_takes_nothing(fleet: Fleet) -> None:

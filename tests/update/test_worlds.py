@@ -178,6 +178,16 @@ def test_a_link_to_anywhere_else_is_none(running: Fleet, target: str) -> None:
     assert State(running.state.path).current_number() is None
 
 
+def test_a_folder_that_cannot_be_read_is_told(running: Fleet) -> None:
+    """The card failed, or the folder is somebody else's: out of order, and said."""
+    (running.state.path / "generations").rename(running.state.path / "away")
+    (running.state.path / "generations").symlink_to("generations")
+    worlds = Worlds(running.state.path)
+    assert worlds.condition is not None
+    assert "too many levels of symbolic links" in worlds.condition
+    assert leaked(running, worlds) is Reason.NO_TRUST
+
+
 # Beside the door's loop
 
 

@@ -10,7 +10,8 @@ Nothing in it is ever changed. Files may have names in two generations (hard lin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from mmap import ACCESS_READ, mmap
@@ -26,6 +27,7 @@ from doorcheck.core.denylist import DenyList
 from doorcheck.core.denytable import NOT_KEYED, DenyListError, DenyTable, key_id
 from doorcheck.core.rules import Minimum
 from doorcheck.core.trust import TrustList, TrustListError
+from doorcheck.core.verdict import Outcome
 from doorcheck.core.world import World
 from doorcheck.edge import rulefiles
 from doorcheck.edge.denymap import open_verified
@@ -160,6 +162,7 @@ class Generation:
             mark_key=mark_key,
             published=published.published,
             freshness=settings.freshness_policy(),
+            on_a_floor=Outcome(settings.clock.on_a_floor),
         )
         return Loaded(world, settings, profile)
 
@@ -195,7 +198,7 @@ class Generation:
     def _deny(self) -> DenyList:
         path, key = self.folder / names.DENY, self._read(DENY_KEY) if self._has(DENY_KEY) else b""
         try:
-            wanted = listed_key(path)
+            wanted = wanted_key(path)
             if wanted not in (NOT_KEYED, key_id(key)):
                 raise DenyKeyError(wanted.hex(), key_id(key).hex() if key else None)
             return open_verified(path, key)
@@ -212,14 +215,23 @@ class Generation:
             raise DamagedError(f"{name}: {_why(error)}") from error
 
 
-def listed_key(path: Path) -> bytes:
-    """The name of the key that a deny list's file wants. Raises `DenyListError`, `DamagedError`."""
-    try:
-        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
-            named: bytes = DenyTable(mapped).key_id
-    except (OSError, ValueError) as error:  # an empty file can't be mapped
-        raise DamagedError(f"{path.name}: {_why(error)}") from error
-    return named
+@contextmanager
+def mapped(path: Path) -> Iterator[mmap]:
+    """A file's bytes, without reading them. Raises `DamagedError`."""
+    with ExitStack() as closing:
+        try:
+            file = closing.enter_context(path.open("rb"))
+            data = closing.enter_context(mmap(file.fileno(), 0, access=ACCESS_READ))
+        except (OSError, ValueError) as error:  # an empty file can't be mapped
+            raise DamagedError(f"{path.name}: {_why(error)}") from error
+        yield data
+
+
+def wanted_key(deny_list: Path) -> bytes:
+    """The name of the key that a deny list's file is made with. Raises `DamagedError`, `DenyListError`."""
+    with mapped(deny_list) as data:
+        name: bytes = DenyTable(data).key_id
+    return name
 
 
 def failed_case(profile: rulefiles.Loaded | None) -> str | None:

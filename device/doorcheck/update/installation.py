@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
+from doorcheck.core.denytable import DenyListError, key_id
 from doorcheck.core.moment import Moment
 from doorcheck.edge.disk import Disk
 from doorcheck.update import names
@@ -27,6 +28,7 @@ from doorcheck.update.errors import (
     StateError,
 )
 from doorcheck.update.generation import (
+    CLOCKS_DIFFER,
     DENY_KEY,
     KEY_PERMISSIONS,
     METADATA,
@@ -34,6 +36,7 @@ from doorcheck.update.generation import (
     Generation,
     Manifest,
     failed_case,
+    wanted_key,
 )
 from doorcheck.update.known import Known
 from doorcheck.update.metadata import Publication
@@ -94,7 +97,7 @@ class Installation:
                 name: self._take(publication.files[name], publication, source)
                 for name in sorted(publication.files, key=lambda name: (name == names.DENY, name))
             }
-            self._put_key(ways[names.DENY] == KEPT)
+            self._put_key()
             done = self._activated(manifest, publication.metadata)
         return replace(done, ways=ways, unknown=publication.unknown)
 
@@ -161,19 +164,23 @@ class Installation:
         if delta is None:
             return False
         try:
-            current.check([names.DENY])
             data = read(delta, source)
-        except (DamagedError, MissingFileError):
+        except MissingFileError:
             return False
         return self._staging.apply(data, current, target.entry)
 
-    def _put_key(self, with_old_list: bool) -> None:
-        """The deny list's key stays with the list: a new one at enrolment is for the next list."""
-        current, own = self._known.current, self._state.path / DENY_KEY
-        if with_old_list and current is not None and DENY_KEY in current.manifest.files:
-            own = current.folder / DENY_KEY
-        if own.exists():
-            self._staging.write(DENY_KEY, own.read_bytes(), current, KEY_PERMISSIONS)
+    def _put_key(self) -> None:
+        """Keep the deny list's key with it: the door's, or the last list's if that is still the one."""
+        current = self._known.current
+        folders = [self._state.path, *([current.folder] if current else [])]
+        keys = [path.read_bytes() for path in (folder / DENY_KEY for folder in folders) if path.exists()]
+        if not keys:
+            return
+        fitting = keys[:1]
+        with suppress(DamagedError, DenyListError):  # then `_try` says what the list is like
+            wanted = wanted_key(self._staging.folder / names.DENY)
+            fitting = [key for key in keys if key_id(key) == wanted] or fitting
+        self._staging.write(DENY_KEY, fitting[0], current, KEY_PERMISSIONS)
 
     def _activated(self, manifest: Manifest, metadata: Mapping[str, bytes]) -> Installed:
         """Try what is staged, and switch to it."""
@@ -192,7 +199,8 @@ class Installation:
         except DamagedError as error:
             raise StateError(self._state.path, f"what was just written reads differently: {error}") from error
         if loaded.world.floor > self._moment.utc:
-            raise FutureError("the trust list", loaded.world.floor, self._moment.utc)
+            issued = loaded.world.floor + CLOCKS_DIFFER
+            raise FutureError("the trust list", issued, self._moment.utc)
         case = failed_case(loaded.profile)
         if case is not None:
             raise KnownAnswerError(f"the rules' own case {case!r} does not come out as it says")

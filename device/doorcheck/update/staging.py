@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import msgspec
@@ -18,7 +17,7 @@ from doorcheck.core.denyfile import apply_delta
 from doorcheck.core.denytable import DenyListError
 from doorcheck.edge.disk import Disk
 from doorcheck.update.errors import AlteredError, MissingFileError, TruncatedError
-from doorcheck.update.generation import MANIFEST, DamagedError, Entry, Generation, Manifest
+from doorcheck.update.generation import MANIFEST, DamagedError, Entry, Generation, Manifest, mapped
 from doorcheck.update.names import DENY
 from doorcheck.update.source import AbsentError, Source
 from doorcheck.update.state import State
@@ -85,19 +84,18 @@ class Staging:
                 raise AlteredError(target.place)
 
     def apply(self, delta: bytes, known: Generation, wanted: Entry) -> bool:
-        """Make the new deny list out of that generation's; whether it came out as it is signed."""
-        path = known.folder / DENY
+        """Make the new deny list out of that generation's; whether it came out as it is signed.
+
+        What the older list is like is not looked at: of a damaged one comes no signed one.
+        """
         try:
-            with (
-                path.open("rb") as file,
-                mmap(file.fileno(), 0, access=ACCESS_READ) as old,
-                self._writing(DENY) as new,
-            ):
+            with mapped(known.folder / DENY) as old, self._writing(DENY) as new:
                 apply_delta(old, delta, new.write)
                 if new.entry != wanted:
                     raise DenyListError("not what was signed")
-        except DenyListError:
-            self._disk.remove(self.folder / DENY)
+        except (DamagedError, DenyListError):
+            if (self.folder / DENY).exists():
+                self._disk.remove(self.folder / DENY)
             return False
         return True
 

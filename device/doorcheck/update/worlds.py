@@ -13,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from doorcheck import RELEASED
+from doorcheck.config import Settings
 from doorcheck.core.denylist import DenyList
 from doorcheck.core.rules import Minimum
 from doorcheck.core.world import World
-from doorcheck.update.errors import UpdateError
+from doorcheck.update.errors import StateError, UpdateError
 from doorcheck.update.generation import DamagedError
 from doorcheck.update.state import State
 
@@ -57,6 +58,8 @@ class Worlds:
         self._thread: threading.Thread | None = None
         self.generation: int | None = None
         """Which one the door judges with."""
+        self.settings = Settings()
+        """The operator's policy that came with it."""
         self.condition: str | None = None
         self._begin()
 
@@ -87,7 +90,11 @@ class Worlds:
     def _begin(self) -> None:
         """At start there is no older world to keep; an older generation will do, if it is whole."""
         self._looked_at = number = self._state.current_number()
-        others = [one for one in self._state.numbers() if one != number]
+        try:
+            others = [one for one in self._state.numbers() if one != number]
+        except StateError as error:
+            self._say(f"{error}; the door goes on with {self._goes_on_with()}")
+            return
         if number is None and not others:
             return
         why = "no generation is marked as current" if number is None else self._take(number)
@@ -106,6 +113,7 @@ class Worlds:
         except (DamagedError, UpdateError) as error:
             return f"generation {number} can't be used ({error})"
         self._world = loaded.world
+        self.settings = loaded.settings
         self.generation = number
         self._told(f"generation {number} is taken")
         return None
