@@ -5,7 +5,7 @@ renumbered nor given another meaning. `device/REASONS.md` is generated from it.
 
 The letter before the dash is the stage that refused:
 D decoding, S signature, P period, R revoked, N rules, F another format,
-V the view at the door, A the lists' age, O out of order.
+V the view at the door, A the age of the lists and the hour, O out of order.
 """
 
 from __future__ import annotations
@@ -97,6 +97,8 @@ class Reason(enum.Enum):
     SHOWN_BEFORE = ("V-AGN", Outcome.STAFF, "the same pass was shown here minutes ago")
 
     LISTS_DOUBTFUL = ("A-OLD", Outcome.STAFF, "good, but by lists that are too old")
+
+    CLOCK_DOUBTFUL = ("A-CLK", Outcome.STAFF, "perhaps good: the clock is a lower bound only")
 
     CLOCK = ("O-CLK", Outcome.OUT_OF_ORDER, "the clock cannot be believed")
     NO_TRUST = ("O-TRU", Outcome.OUT_OF_ORDER, "there is no trust list")

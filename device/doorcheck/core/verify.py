@@ -27,8 +27,8 @@ def verify(symbol: Symbol, world: World, moment: Moment) -> Verdict:
 
     The steps (`_Judgement` carries the same numbers; 2D-Doc has no 2 and 3):
 
-     0. Establish the time: the moment is more than a floor and not before the world's, and
-        the world's lists are not too old for it.
+     0. Establish the time: the moment is more than a floor (or the policy takes a floor, for
+        the staff) and not before the world's, and the world's lists are not too old for it.
      1. Take the pass out of a wallet link; recognise the format by its prefix, which is
         unsigned and gives no rights.
      2. Decode base45, strictly.
@@ -44,7 +44,8 @@ def verify(symbol: Symbol, world: World, moment: Moment) -> Verdict:
     11. Check that the signer may sign this type of proof.
     12. Look the pass up in the deny list.
     13. Apply the rules.
-    14. Hand what is good, by lists that are too old, to the staff, where the policy asks for it.
+    14. Hand what is good, by lists that are too old, to the staff, where the policy asks for it;
+        and by a clock that is a floor only, also what a later time might make good.
     """
     return trace_with_claims(symbol, world, moment, _forget)
 
@@ -61,6 +62,9 @@ def trace_with_claims(symbol: Symbol, world: World, moment: Moment, record: Reco
         reason = refused.reason
     except Exception:  # noqa: BLE001 (a bug must not open, nor stop, a door)
         reason = Reason.FAULT
+    # 14. the clock
+    if moment.basis is Basis.FLOOR and reason in _OPEN_ON_A_FLOOR:
+        reason = Reason.CLOCK_DOUBTFUL
     mark = judgement.mark
     if not mark and judgement.format is not PassFormat.UNKNOWN:
         mark = symbol_mark(symbol.data, world.mark_key)
@@ -254,9 +258,20 @@ _SCOPES = {
 }
 
 
+_OPEN_ON_A_FLOOR = frozenset(
+    {
+        *(Reason.OK, Reason.ISSUED_LATER, Reason.SIGNER_EARLY, Reason.FUTURE),
+        *(Reason.RECOVERY, Reason.EXEMPTION_DATES, Reason.RULE, Reason.NO_RULE),
+    }
+)
+"""What another, later time may turn: no verdict when the time is a lower bound only."""
+
+
 def unfit(world: World, moment: Moment) -> Reason | None:
     """Why no pass at all can be judged in that world at that moment; None when passes can."""
-    if moment.basis is Basis.FLOOR or moment.utc < world.floor:
+    if moment.basis is Basis.FLOOR and world.on_a_floor is not Outcome.STAFF:
+        return Reason.CLOCK
+    if moment.utc < world.floor:
         return Reason.CLOCK
     if world.trust is None:
         return Reason.NO_TRUST

@@ -10,6 +10,7 @@ from doorcheck.core.freshness import Age, Freshness
 from doorcheck.core.moment import Moment
 from doorcheck.core.rules import Rules
 from doorcheck.core.trust import TrustList
+from doorcheck.core.verdict import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class World:
     same in every world of one process. `trust` None: there is no trust list yet.
     `published` is the signed time of the publication that the lists came with; None says
     outright that they came by hand, for one judgement on a bench, and have no age.
+    `on_a_floor` is what becomes of a good pass when the time is a lower bound only: STAFF or
+    OUT_OF_ORDER; whatever else stands there counts as the latter.
     """
 
     trust: TrustList | None
@@ -30,6 +33,7 @@ class World:
     mark_key: bytes = field(repr=False)
     published: datetime | None
     freshness: Freshness = field(default_factory=Freshness)
+    on_a_floor: Outcome = Outcome.OUT_OF_ORDER
 
     def age(self, moment: Moment) -> Age:
         """How old the lists are at that moment."""

@@ -551,6 +551,13 @@ def _doors() -> Iterator[_Row]:
         Reason.CLOCK,
         lambda b: replace(b.case(b.draft.text()), moment=Moment(b.utc, Basis.FLOOR)),
     )
+    yield (
+        "the clock is only a floor, and the policy says STAFF",
+        Reason.CLOCK_DOUBTFUL,
+        lambda b: replace(
+            b.case(b.draft.text(), on_a_floor=Outcome.STAFF), moment=Moment(b.utc, Basis.FLOOR)
+        ),
+    )
     yield "the clock is before the world's floor", Reason.CLOCK, lambda b: b.at(0)
     yield "there is no trust list", Reason.NO_TRUST, lambda b: b.case(b.draft.text(), trust=None)
     for outcome, reason in _TOO_OLD.items():
