@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from doorcheck.commands import arguments as words
 from doorcheck.commands.arguments import InputError
-from doorcheck.lab import measure, measuredeny
+from doorcheck.lab import measure, measuredeny, measurepress
 
 EXAMPLES = """\
 examples:
@@ -21,7 +21,8 @@ examples:
 parts: passes (text to verdict), frames (decoding, with and without a code), streams (hard
 frames decided within a second), datamatrix (its cost, and 2D-Docs read within a second),
 processes (start, memory), rules (cases of profiles: the shipped ones, or those named), deny
-(the deny list of up to 20 million entries, beside SQLite and LMDB).
+(the deny list of up to 20 million entries, beside SQLite and LMDB), revoke (passes read from
+200 rendered press pictures: a quarter of an hour).
 Candidates take turns in short batches; medians are of batches, ratios of medians of one
 run. They compare; they are no tests. pyzbar and OpenCV are shown where they are installed
 (pip install pyzbar opencv-python-headless; apt install libzbar0).
@@ -35,6 +36,7 @@ PARTS: dict[str, Callable[[], measure.Table | list[measure.Table]]] = {
     "processes": measure.processes,
     "rules": measure.rules,
     "deny": measuredeny.tables,
+    "revoke": measurepress.tables,
 }
 
 

@@ -26,7 +26,7 @@ from doorcheck.core import cbor, cose
 from doorcheck.core.symbol import SymbolFormat
 from doorcheck.core.trust import Algorithm
 from doorcheck.lab import backdrop, issuer, optics
-from doorcheck.lab.carriers import Carrier, Look, Point, code_modules, draw
+from doorcheck.lab.carriers import Carrier, Drawing, Look, Point, code_modules, draw
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -36,6 +36,7 @@ WIDTH, HEIGHT = backdrop.SIZE
 NARROWEST_PX = 1000
 _MAGNIFIED = 1.6
 """From the flat drawing to the sensor at most, so that an arm reaches beyond the picture's edge."""
+_STRIP_PX = 8
 _LENS_CENTRE = (640.0, 480.0)
 """Where the lens of `lab/optics.py` looks; the layer is moved to its place afterwards."""
 
@@ -64,10 +65,11 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """What a difficulty means. Lengths of blur are in modules, angles in degrees."""
+    """What a difficulty means. Blur and a sheet's bend are in modules, angles in degrees."""
 
     module_px: Range
     tilt: Range
+    bend: Range
     defocus: Range
     motion: Range
     glare: Range
@@ -80,6 +82,7 @@ LEVELS = {
     Difficulty.EASY: Level(
         module_px=Range(4.0, 6.0),
         tilt=Range(0, 18),
+        bend=Range(0, 0.4),
         defocus=Range(0.05, 0.2),
         motion=Range(0, 0.2),
         glare=Range(0, 0.2),
@@ -90,6 +93,7 @@ LEVELS = {
     Difficulty.MEDIUM: Level(
         module_px=Range(2.8, 4.2),
         tilt=Range(8, 32),
+        bend=Range(0, 1.0),
         defocus=Range(0.15, 0.38),
         motion=Range(0, 0.5),
         glare=Range(0.1, 0.4),
@@ -100,6 +104,7 @@ LEVELS = {
     Difficulty.HARD: Level(
         module_px=Range(2.2, 3.2),
         tilt=Range(15, 42),
+        bend=Range(0, 1.5),
         defocus=Range(0.25, 0.5),
         motion=Range(0, 0.8),
         glare=Range(0.2, 0.5),
@@ -110,6 +115,7 @@ LEVELS = {
     Difficulty.EXTREME: Level(
         module_px=Range(1.8, 2.8),
         tilt=Range(20, 50),
+        bend=Range(0, 2.0),
         defocus=Range(0.3, 0.6),
         motion=Range(0, 1.0),
         glare=Range(0.25, 0.6),
@@ -135,6 +141,8 @@ class Shot:
     yaw: float
     pitch: float
     roll: float
+    bend: float
+    bent_sideways: bool
     defocus: float
     motion: float
     motion_degrees: float
@@ -182,6 +190,8 @@ def shot(difficulty: Difficulty, seed: int, code_modules_wide: int) -> Shot:
         quality=round(level.quality.pick(rng)),
         decoy=rng.random() < 0.25,
         seed=rng.randrange(1_000_000),
+        bend=level.bend.pick(rng) * rng.choice((-1, 1)) if carrier is Carrier.SHEET else 0.0,
+        bent_sideways=rng.random() < 0.5,
     )
 
 
@@ -256,6 +266,7 @@ def _pass(modules: npt.NDArray[np.uint8], taken: Shot) -> optics.Layer:
     scale = max(2, math.ceil(native_px / _MAGNIFIED))
     pose = optics.Pose(*_LENS_CENTRE, native_px / scale, taken.yaw, taken.pitch, taken.roll)
     drawing = draw(modules, Look(taken.carrier, scale, taken.inverted, taken.contrast, taken.seed))
+    drawing = _bent(drawing, taken.bend * scale, modules.shape[1] * scale, sideways=taken.bent_sideways)
     soft = optics.softened(drawing, math.hypot(0.5, taken.defocus * scale))
     layer = optics.projected(soft, pose, WIDTH)
     if layer is None:
@@ -263,6 +274,30 @@ def _pass(modules: npt.NDArray[np.uint8], taken: Shot) -> optics.Layer:
     reach, along = taken.motion * native_px, math.radians(taken.motion_degrees)
     layer = optics.streaked(layer, reach * math.cos(along), reach * math.sin(along))
     return optics.glared(layer, pose, taken.glare, taken.seed)
+
+
+def _bent(drawing: Drawing, bulge_px: float, code_px: int, *, sideways: bool) -> Drawing:
+    """A sheet that bends in the hand: seen from a little aside, its straight lines are arcs."""
+    if not bulge_px:
+        return drawing
+    width, height = drawing.luma.size
+    length, middle = (height, drawing.centre[1]) if sideways else (width, drawing.centre[0])
+    edges = np.append(np.arange(0, length, _STRIP_PX), length)
+    shifts = bulge_px * ((edges - middle) * 2 / code_px) ** 2
+    mesh = []
+    for first, last, before, after in zip(edges[:-1], edges[1:], shifts[:-1], shifts[1:], strict=True):
+        if sideways:
+            box = (0, first, width, last)
+            from_ = (before, first, after, last, width + after, last, width + before, first)
+        else:
+            box = (first, 0, last, height)
+            from_ = (first, before, first, height + before, last, height + after, last, after)
+        mesh.append((tuple(int(v) for v in box), tuple(float(v) for v in from_)))
+    luma, alpha = (
+        image.transform(image.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
+        for image in (drawing.luma, drawing.alpha)
+    )
+    return Drawing(luma, alpha, drawing.centre)
 
 
 def _poster(taken: Shot) -> optics.Layer:

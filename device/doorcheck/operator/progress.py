@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
@@ -44,6 +45,31 @@ def shown(
                 bar.refresh()
                 due = clock() + EVERY_S
             yield item
+    finally:
+        if bar:
+            bar.stop()
+
+
+@contextmanager
+def steps(
+    *, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[int, int, str], None]]:
+    """Hand out what is to be told each step (done, of how many, what comes); draw a bar as `shown` does."""
+    target = sys.stderr if stream is None else stream
+    if not target.isatty():
+        yield lambda _done, _all, _what: None
+        return
+    bar: Progress | None = None
+    due = clock() + PATIENCE_S
+
+    def told(done: int, all_: int, what: str) -> None:
+        nonlocal bar
+        if clock() >= due:
+            bar = bar or _bar(target, what, all_)
+            bar.update(bar.task_ids[0], completed=done, total=all_, description=what, refresh=True)
+
+    try:
+        yield told
     finally:
         if bar:
             bar.stop()

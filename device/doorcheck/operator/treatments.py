@@ -1,4 +1,4 @@
-"""What is done to a photograph before a decoder sees it: contrast and sharpness, as Pillow and numpy do it."""
+"""What is done to a photograph before a decoder sees it: contrast and sharpness, by Pillow and numpy."""
 
 from __future__ import annotations
 

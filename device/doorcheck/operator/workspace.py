@@ -67,7 +67,7 @@ class Workspace:
         return {path.stem: _trust(path) for path in sorted((self.folder / TRUST).glob("*.dctl"))}
 
     def trust(self) -> TrustList:
-        """Their union, as new as the newest; of signers with the same key identifier and key the first counts."""
+        """Their union, as new as the newest; of signers with one key identifier and key the first counts."""
         slots = self.trust_slots().values()
         signers: dict[tuple[bytes, bytes], Signer] = {}
         for one in itertools.chain.from_iterable(slots):

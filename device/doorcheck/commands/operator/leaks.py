@@ -25,7 +25,8 @@ from doorcheck.core.moment import Basis, Moment
 from doorcheck.core.rules import Minimum
 from doorcheck.core.symbol import Symbol, SymbolFormat
 from doorcheck.core.world import World
-from doorcheck.operator import revoking
+from doorcheck.edge.pictures import PictureError
+from doorcheck.operator import photograph, progress, revoking
 from doorcheck.operator.record.logentry import Action
 from doorcheck.operator.revoking import Found
 from doorcheck.operator.workspace import REVOKED, Revocation, Workspace, revoked_bytes
@@ -70,7 +71,13 @@ def configure(name: str, parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--only", metavar="ID", help="of several passes in the picture, this one")
     parser.add_argument("--all", action="store_true", help="of several passes in the picture, all")
-    parser.add_argument("--patience", metavar="SECONDS", type=float, help="look no longer than that")
+    parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=float,
+        default=photograph.PATIENCE_S,
+        help="look no longer than that in a picture (default: %(default)g)",
+    )
     add_author(parser)
 
 
@@ -158,12 +165,14 @@ def _symbols(arguments: argparse.Namespace) -> tuple[list[Symbol], str]:
     return [Symbol(SymbolFormat.TEXT, source.encode("utf-8", "surrogateescape"))], "the text"
 
 
-def _photographed(path: Path, patience_s: float | None) -> tuple[list[Symbol], str]:
-    from doorcheck.edge.pictures import load_luma
-    from doorcheck.edge.reader import Reader
-
-    with Reader(still_deadline_ms=int((patience_s or 5) * 1000)) as reader:
-        return reader.read_still(load_luma(path)), "looked once"
+def _photographed(path: Path, patience_s: float) -> tuple[list[Symbol], str]:
+    """What is in a picture, after a long look behind a progress bar."""
+    try:
+        with progress.steps() as told:
+            outcome = photograph.search(path, patience_s=patience_s, progress=told)
+    except PictureError as error:
+        raise NotDoneError(f"{path}: {error}") from error
+    return list(outcome.passes), f"{path.name}: {outcome.in_words()}"
 
 
 def _list(arguments: argparse.Namespace, recorder: Recorder, found: Sequence[_Entries]) -> int:
