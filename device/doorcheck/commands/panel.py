@@ -1,4 +1,4 @@
-"""`doorcheck panel`: show what the lamps, the buzzer and the relay do, without a door."""
+"""`doorcheck panel`: show what lamps, buzzer and relay do without a door; try and clear the real ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from doorcheck.core.signals import SIGNALS, TEST_LAMP, TEST_TICKS, Score, Track, duration_ms
@@ -45,13 +46,27 @@ examples:
   doorcheck panel play OUT_OF_ORDER --json    each change as a line of JSON, at once
   doorcheck panel play READY | cat            no terminal: the timeline at once
   doorcheck panel show                        the card of all signals, for staff
+  doorcheck panel test                        try every output of the box, with your answers
+  doorcheck panel clear                       make every output of the box inactive
 
 Ctrl-C ends a play and leaves the panel dark.
 """
 
+PIN_EXAMPLES = """\
+examples:
+  doorcheck panel test                      lamp by lamp, with your answers
+  doorcheck panel test --door door.toml     with the outputs that this box has
+  doorcheck panel test --loop-back          nobody asked: header pins 37 and 38 joined
+  doorcheck panel test --json > report.json for the box's papers
+  doorcheck panel clear                     every output inactive, whoever left it on
+
+Stop the door first: `systemctl stop doorcheck`. Exit codes: 0 all well, 1 something was not,
+2 the test can't be made.
+"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Declare `play` and `show`."""
+    """Declare `play`, `show`, `test` and `clear`."""
     parser.epilog = EXAMPLES
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     play = actions.add_parser(
@@ -75,14 +90,47 @@ def configure(parser: argparse.ArgumentParser) -> None:
     play.add_argument("--json", action="store_true", help="write each change as a line of JSON, at once")
     words = "print the card of all signals"
     actions.add_parser("show", help=words, description=words)
+    _configure_box(actions)
+
+
+def _configure_box(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare what needs a box."""
+    test = actions.add_parser(
+        "test",
+        help="try the wiring of the box, output by output",
+        description="Light each lamp, sound the buzzer, click the relay, and ask what was seen and heard.",
+        epilog=PIN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    test.add_argument("--door", metavar="FILE", type=Path, help="the box's door.toml (default: its defaults)")
+    test.add_argument(
+        "--loop-back", action="store_true", help="ask nobody: drive one pin, read the one joined"
+    )
+    test.add_argument("--json", action="store_true", help="write the report as JSON; questions go to stderr")
+    clear = actions.add_parser(
+        "clear",
+        help="make every output of the box inactive",
+        description="Make every output inactive, whoever drove it before. Needs no settings.",
+    )
+    clear.add_argument("--quiet", action="store_true", help="say nothing, and fail not where no gpiochip is")
+    for parser in (test, clear):
+        parser.add_argument(
+            "--chip", metavar="DEVICE", help="the gpiochip (default: the one behind the header)"
+        )
+    clear.set_defaults(chip="auto")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Play or print; returns the exit code."""
-    if arguments.action == "show":
-        sys.stdout.write(card())
-    else:
-        _play(arguments)
+    match arguments.action:
+        case "test" | "clear" as action:
+            from doorcheck.commands import paneltest  # the others need no pins
+
+            return (paneltest.run_test if action == "test" else paneltest.run_clear)(arguments)
+        case "show":
+            sys.stdout.write(card())
+        case _:
+            _play(arguments)
     return 0
 
 

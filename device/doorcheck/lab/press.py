@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = backdrop.SIZE
 """The sensor's; a published picture is this or smaller."""
 NARROWEST_PX = 1000
+_ISSUERS = ("Ministry of Health TEST", "National Health Insurance Fund TEST", "doorcheck lab TEST")
 _MAGNIFIED = 1.6
 """From the flat drawing to the sensor at most, so that an arm reaches beyond the picture's edge."""
 _STRIP_PX = 8
@@ -60,6 +61,7 @@ class Range:
     high: float
 
     def pick(self, rng: random.Random) -> float:
+        """Anything between, equally likely."""
         return rng.uniform(self.low, self.high)
 
 
@@ -91,13 +93,13 @@ LEVELS = {
         quality=Range(75, 90),
     ),
     Difficulty.MEDIUM: Level(
-        module_px=Range(2.8, 4.2),
+        module_px=Range(2.6, 4.0),
         tilt=Range(8, 32),
         bend=Range(0, 1.0),
-        defocus=Range(0.15, 0.38),
+        defocus=Range(0.18, 0.4),
         motion=Range(0, 0.5),
         glare=Range(0.1, 0.4),
-        contrast=Range(0.55, 0.95),
+        contrast=Range(0.55, 0.9),
         noise=Range(2, 5),
         quality=Range(60, 85),
     ),
@@ -105,11 +107,11 @@ LEVELS = {
         module_px=Range(2.2, 3.2),
         tilt=Range(15, 42),
         bend=Range(0, 1.5),
-        defocus=Range(0.25, 0.5),
+        defocus=Range(0.22, 0.45),
         motion=Range(0, 0.8),
         glare=Range(0.2, 0.5),
         contrast=Range(0.4, 0.8),
-        noise=Range(3, 7),
+        noise=Range(3, 6),
         quality=Range(50, 80),
     ),
     Difficulty.EXTREME: Level(
@@ -206,10 +208,11 @@ def leaked(seed: int) -> bytes:
     authority = issuer.Authority("press", made=moment)
     proof = rng.choice((issuer.vaccination, issuer.negative_test, issuer.recovery))(moment, f"press {seed}")
     body = "".join(rng.choices("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", k=rng.randint(20, 32)))
-    named = rng.choice(("Ministry of Health TEST", "National Health Insurance Fund TEST", "doorcheck lab TEST"))
+    named = rng.choice(_ISSUERS)
     proof = proof.but(ci=f"URN:UVCI:01:{issuer.COUNTRY}:{body}#{rng.randrange(10)}", **{"is": named})
     first, second = rng.sample(issuer.PEOPLE, 2)
-    person = issuer.Person(f"{first.surname}-{second.surname}", f"{first.forename} {second.forename}", first.birth)
+    person = replace(first, surname=f"{first.surname}-{second.surname}")
+    person = replace(person, forename=f"{first.forename} {second.forename}")
     protected = cbor.encode({cose.ALG: int(Algorithm.ES256), cose.KID: authority.signer.kid})
     payload = cbor.encode(authority.token(person, proof, moment=moment))
     signed = cose.to_be_signed(cose.Unverified(protected, payload, b"", Algorithm.ES256, b""))

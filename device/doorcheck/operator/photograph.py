@@ -188,15 +188,15 @@ class _Search:
     reader: Reader
     found: dict[bytes, Symbol] = field(default_factory=dict)
     tried: Counter[str] = field(default_factory=Counter)
-    noticed: int = 0
+    noticed: list[Points] = field(default_factory=list)
     hangs: int = 0
     found_pass: bool = False
     waiting: list[Area] = field(default_factory=list)
-    taken: list[Area] = field(default_factory=list)
 
     def outcome(self, ending: Ending, seconds: float) -> Outcome:
         symbols = tuple(self.found.values())
-        return Outcome(symbols, self.noticed, dict(self.tried), self.hangs, ending, seconds)
+        unread = [quad for quad in self.noticed if not any(holds(quad, _middle(one)) for one in symbols)]
+        return Outcome(symbols, len(unread), dict(self.tried), self.hangs, ending, seconds)
 
     def take(self, step: _Step) -> None:
         """One step; a decoder that is lost in it ends that step alone."""
@@ -269,16 +269,17 @@ class _Search:
         self.tried[_AREA] += 1
         noticed = False
         for one in restored(self._photograph(), area):
-            noticed |= one.clean
+            noticed |= one.noticed
             if self._ask(one.picture, _QR if one.clean else _ALL, one.to_photograph):
                 return
-        self.noticed += noticed
+        if noticed and not any(holds(other, area.corners.mean(0)) for other in self.noticed):
+            self.noticed.append(area.corners)
 
     def _ask(self, picture: Image.Image, attempt: Attempt, to_photograph: Homography) -> bool:
         """One attempt of the decoder's; True when it read something."""
         luma = memoryview(picture.tobytes())
         frame = Frame(luma, picture.width, picture.height, picture.width, self.frame.taken_ms)
-        symbols, _ = self.reader.look(frame, attempt)
+        symbols = self.reader.look(frame, attempt)
         for symbol in symbols:
             places = through(to_photograph, np.array(symbol.corners, np.float64))
             corners = tuple((round(float(x)), round(float(y))) for x, y in places)

@@ -90,7 +90,8 @@ def corrected(light: _Floats, version: int) -> Corrected:
             repaired[block] = True
     sure = (structure(version) != 0).reshape(-1)
     sure[order[: repaired.size * 8]] = np.repeat(repaired, 8)
-    return Corrected(_placed(codewords, level, mask, version), sure.reshape(light.shape), bool(repaired.all()))
+    modules = _placed(codewords, level, mask, version)
+    return Corrected(modules, sure.reshape(light.shape), bool(repaired.all()))
 
 
 def _placed(codewords: npt.NDArray[np.uint8], level: str, mask: int, version: int) -> _Floats:

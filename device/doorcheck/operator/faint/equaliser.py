@@ -37,7 +37,6 @@ _CANCELLING_ROUNDS = 4
 _NOISE_FLOOR = 0.003
 _TRUST_REACH = 3
 _EVEN_MODULES = 4.3
-DRAWN_MODULE_PX, QUIET_MODULES = 4, 4
 
 
 def equalised(around: Floats, known: Known, truth: Floats) -> Floats:
@@ -134,10 +133,3 @@ def _fitted(around: Floats, truth: Floats, sure: Floats, damping: float) -> Floa
     left[np.arange(len(left) - 1), np.arange(len(left) - 1)] += damping
     left[-1, -1] += 1e-3
     return np.asarray(np.linalg.solve(left, weighed.T @ truth), np.float32)
-
-
-def drawn(light: Floats) -> npt.NDArray[np.uint8]:
-    """A clean picture of modules, positive ones light, in its quiet zone: what any decoder reads."""
-    tones = np.where(light > 0, 255, 0).astype(np.uint8)
-    framed = np.pad(tones, QUIET_MODULES, constant_values=255)
-    return np.kron(framed, np.ones((DRAWN_MODULE_PX, DRAWN_MODULE_PX), np.uint8))

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 _VERSIONS = VERSIONS[4:]
 """No pass fits into a smaller one; and its few large modules any decoder reads."""
-GOOD_FIT = 0.4
-"""From here on a fit is hardly ever chance: chance reaches 0.35, a readable symbol 0.5 to 0.98."""
+GOOD_FIT, CERTAIN_FIT = 0.5, 0.56
+"""Chance, and a symbol of another version, reach 0.5 at most; a symbol that can be read 0.56 to 0.98."""
 _SIDE, _MARGIN = 480, 80
 _SQUARE = np.array([(0, 0), (_SIDE, 0), (_SIDE, _SIDE), (0, _SIDE)], np.float64)
 _ZONE = int(0.18 * _SIDE)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from doorcheck.operator.faint import correction, equaliser
 from doorcheck.operator.faint.areas import Area
-from doorcheck.operator.faint.fit import Fit, fits
+from doorcheck.operator.faint.fit import CERTAIN_FIT, Fit, fits
 from doorcheck.operator.faint.perspective import (
     Homography,
     Plane,
@@ -21,11 +22,20 @@ from doorcheck.operator.faint.perspective import (
     side_of,
     through,
 )
+from doorcheck.operator.faint.structure import structure
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _RIM_SHARE = 0.2
 _SIDE_PX, _LARGEST_PX = 400, 1200
 """An area's side is brought between these: modules of a pass get 4 to 12 pixels."""
 _UPRIGHT_PX, _UPRIGHT_RIM_PX = 600, 90
+_SHARPEN_RADIUS_PX, _SHARPEN_PERCENT = 6, 300
+_DRAWN_MODULE_PX, _QUIET_MODULES = 4, 4
+_ROUNDS = 12
+_LIKELY, _CERTAIN = 4.0, 50.0
+"""Log likelihood ratios for the equaliser's 1, and for what is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +81,29 @@ def _modules(plane: Plane, fit: Fit) -> npt.NDArray[np.float32] | None:
     judge its neighbours (turbo equalisation, Douillard et al. 1995).
     """
     around = equaliser.surroundings(plane, fit)
-    kept = structure(fit.version)
-    known, truth = (kept != 0).ravel(), -kept.ravel().astype(np.float32)
+    fixed = structure(fit.version)
+    known, truth = (fixed != 0).ravel(), -fixed.ravel().astype(np.float32)
     says = equaliser.equalised(around, known, truth)
-    found = correction.corrected(_LIKELY * np.where(known, truth, says).reshape(kept.shape), fit.version)
-    for _ in range(_ROUNDS):
+    likely = _LIKELY * says
+    for number in range(_ROUNDS):
+        light = np.where(known, _CERTAIN * truth, likely).reshape(fixed.shape)
+        found = correction.corrected(light, fit.version)
         if found.whole:
             return found.modules
-        before, known = known.sum(), known | found.sure.ravel()
-        truth = np.where(found.sure, found.modules, 0).ravel() + np.where(found.sure.ravel(), 0, truth)
+        sure = found.sure.ravel()
+        if number > 1 and not (sure & ~known).any():
+            return None
+        known, truth = known | sure, np.where(sure, found.modules.ravel(), truth)
         likely = equaliser.cancelled(around, known, truth, says)
-        says = np.where(known, truth, likely / _LIKELY)
-        found = correction.corrected(np.where(known, truth * _CERTAIN, likely).reshape(kept.shape), fit.version)
+        says = likely / _LIKELY
     return None
+
+
+def _drawn(modules: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """A clean picture of modules in their quiet zone: what any decoder reads."""
+    tones = np.where(modules > 0, 255, 0).astype(np.uint8)
+    framed = np.pad(tones, _QUIET_MODULES, constant_values=255)
+    return np.kron(framed, np.ones((_DRAWN_MODULE_PX, _DRAWN_MODULE_PX), np.uint8))
 
 
 def _cut(photograph: Image.Image, corners: Points) -> tuple[Image.Image, Homography]:
@@ -107,15 +127,16 @@ def _cut(photograph: Image.Image, corners: Points) -> tuple[Image.Image, Homogra
 
 def _from_drawing(fit: Fit) -> Homography:
     """From a clean drawing's pixels to its modules, and on to where they were seen."""
-    scale, quiet = 1 / equaliser.DRAWN_MODULE_PX, equaliser.QUIET_MODULES
-    return np.asarray(fit.grid @ np.array([[scale, 0, -quiet], [0, scale, -quiet], [0, 0, 1]]))
+    scale = 1 / _DRAWN_MODULE_PX
+    return np.asarray(
+        fit.grid @ np.array([[scale, 0, -_QUIET_MODULES], [0, scale, -_QUIET_MODULES], [0, 0, 1]])
+    )
 
 
-def _upright(plane: Plane, quad: Points, to_photograph: Homography) -> Restored:
+def _upright(plane: Plane, quad: Points) -> tuple[Image.Image, Homography]:
+    """The area as if seen straight on, with a rim, and what leads back to the plane."""
     size = _UPRIGHT_PX + 2 * _UPRIGHT_RIM_PX
     low, high = float(_UPRIGHT_RIM_PX), float(_UPRIGHT_RIM_PX + _UPRIGHT_PX)
-    square = np.array([(low, low), (high, low), (high, high), (low, high)])
-    to_plane = homography(square, quad)
-    tones = sampled(plane, through(to_plane, centres(size, size))).reshape(size, size)
-    picture = Image.fromarray(np.clip(tones, 0, 255).astype(np.uint8))
-    return Restored(picture, to_photograph @ to_plane, clean=False)
+    back = homography(np.array([(low, low), (high, low), (high, high), (low, high)]), quad)
+    tones = sampled(plane, through(back, centres(size, size))).reshape(size, size)
+    return Image.fromarray(np.clip(tones, 0, 255).astype(np.uint8)), back
