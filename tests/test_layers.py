@@ -39,6 +39,7 @@ FORBIDDEN = {
     "edge": "cli commands daemon lab operator",
     "update": "cli commands daemon lab operator",
     "operator": "cli commands daemon lab edge:store,disk,denymap,reader,decoder,pictures,frame",
+    "service": "cli commands lab operator",
     "daemon": "cli commands lab operator",
 }
 

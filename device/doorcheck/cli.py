@@ -17,6 +17,9 @@ import sys
 from doorcheck import __version__
 
 COMMANDS = {
+    "run": "the door itself, as the service runs it",
+    "status": "how the door on this box is, and what to do about it",
+    "camera": "check the camera: rate, exposure, sharpness, reading",
     "check": "judge passes in pictures or text",
     "explain": "show every stage of one test pass, on the bench",
     "trust": "build or show a trust list",
@@ -25,6 +28,7 @@ COMMANDS = {
     "rules": "show, test, check and import the rules of a venue",
     "demo": "play the simulated door",
     "panel": "show a signal of the door in the terminal",
+    "chart": "print test codes for the camera, or the staff's card",
     "lab": "make test passes, with pictures, trust list and deny list",
     "bench": "measure this machine, side by side with other readers",
 }

@@ -5,8 +5,8 @@ signed, with the lists. `door.toml` is this one box's own: what is screwed to it
 
     settings.toml                   door.toml
     [freshness]                     [camera]
-    ageing_hours = 72               kind = "picamera2"          or "webcam"
-    too_old_hours = 240             device = "/dev/video0"      of a webcam
+    ageing_hours = 72               kind = "picamera2"          or "webcam", "pictures"
+    too_old_hours = 240             device = "/dev/video0"      or the folder of pictures
     too_old = "OUT_OF_ORDER"        preset = "free-hand"        or "stand"
     [clock]                         stand_distance_mm = 150     from lens to pass, on a stand
     on_a_floor = "OUT_OF_ORDER"     flicker_hz = 50             of the mains
@@ -106,8 +106,9 @@ class Settings(_Table, frozen=True):
 class CameraTable(_Table, frozen=True):
     """The camera: modules and webcams are settings, not code."""
 
-    kind: Literal["picamera2", "webcam"] = "picamera2"
-    device: Annotated[str, msgspec.Meta(pattern=r"^/dev/[A-Za-z0-9/_.-]{1,100}$")] = "/dev/video0"
+    kind: Literal["picamera2", "webcam", "pictures"] = "picamera2"
+    device: Annotated[str, msgspec.Meta(pattern=r"^/[A-Za-z0-9/_.-]{1,200}$")] = "/dev/video0"
+    """A webcam's device, or the folder of pictures that stands for a camera."""
     preset: Literal["free-hand", "stand"] = "free-hand"
     stand_distance_mm: Annotated[int, msgspec.Meta(ge=50, le=1000)] = 150
     flicker_hz: Literal[50, 60] = 50
@@ -151,6 +152,8 @@ def parse_door(data: bytes) -> DoorSettings:
     settings = _read(data, DoorSettings)
     if settings.camera.idle_fps > settings.camera.full_fps:
         raise SettingsError("[camera] idle_fps: more than full_fps; make it less")
+    if settings.camera.kind == "webcam" and not settings.camera.device.startswith("/dev/"):
+        raise SettingsError("[camera] device: a webcam is a device like /dev/video0")
     return settings
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from doorcheck.core.counters import Counters
+from doorcheck.core import health
+from doorcheck.core.counters import Counters, Tempo
 from doorcheck.core.freshness import Age
 from doorcheck.core.moment import Moment
 from doorcheck.core.session import Decision, Session
@@ -25,9 +26,9 @@ from doorcheck.edge.reader import DecoderHangError
 
 FRAME_WAIT_MS = 100
 """One turn waits that long for a frame, so that lamps are refreshed in time."""
-STALL_MS = 2000
+STALL_MS = health.STALL_MS
 """Without a frame for that long, the camera is out of order."""
-MOST_HANGS = 3
+MOST_HANGS = health.MOST_HANGS
 """So many frames in a row that the decoder did not come back from: it is out of order."""
 
 
@@ -59,21 +60,30 @@ class Door:
     world: Callable[[], World]
     session: Session = field(default_factory=Session)
     counters: Counters = field(default_factory=Counters)
+    tempo: Tempo = field(default_factory=Tempo)
+    standing: Callable[[], Reason | None] = lambda: None
+    """Why the door can't judge whatever it sees, found elsewhere; None when it can."""
+    wanted: Callable[[], bool] = lambda: False
+    """Whether an operator is wanted: the idle signal shows it, as it shows ageing lists."""
     decided: Callable[[Decision], None] = lambda _decision: None
     """Told of every decision, after the lamps."""
-    _frame_ms: int | None = None
-    _hangs: int = 0
-    _camera_broken: bool = False
+    hangs: int = 0
+    """Frames in a row that the decoder did not come back from."""
+    camera_broken: bool = False
+    frame_ms: int | None = None
+    """When the last frame came."""
+    answered_ms: int | None = None
+    """When the decoder last answered."""
     _score: Score = field(default_factory=Score)
     _score_ms: int = 0
 
     def start(self) -> None:
         """Show the idle signal and begin to count the camera's silence."""
         now_ms = self.clock.now_ms()
-        self._frame_ms = now_ms
+        self.frame_ms = now_ms
         world = self.world()
         self._play(
-            None, now_ms, test=self._is_test(world), ageing=world.age(self.clock.moment()) is not Age.FRESH
+            None, now_ms, test=self._is_test(world), ageing=self._is_wanted(world, self.clock.moment())
         )
 
     def turn(self) -> None:
@@ -81,7 +91,7 @@ class Door:
 
         Raises `EOFError` when the camera will never deliver another frame.
         """
-        symbols = self._look()
+        frame, symbols = self._look()
         world, moment, now_ms = self.world(), self.clock.moment(), self.clock.now_ms()
         fault = self._fault(world, moment, now_ms)
         verdicts: list[Verdict] | None = None
@@ -89,7 +99,7 @@ class Door:
             self.counters.symbols += len(symbols)
             verdicts = [] if fault else [verify(symbol, world, moment) for symbol in symbols]
         decision = self.session.observe(now_ms, verdicts, fault)
-        ageing = world.age(moment) is not Age.FRESH
+        ageing = self._is_wanted(world, moment)
         if decision is not None:
             if decision.reason is not None:
                 self.counters.decided(decision.reason)
@@ -99,38 +109,45 @@ class Door:
             self._play(None, now_ms, test=self._is_test(world), ageing=ageing)
         self.lamps.refresh(now_ms)
         if decision is not None:
+            if frame is not None and fault is None:
+                self.tempo.decided(self.clock.now_ms() - frame.taken_ms)
             self.decided(decision)
 
-    def _look(self) -> list[Symbol] | None:
-        """The symbols of the next frame, which is given back whatever happens; None without one."""
+    def _look(self) -> tuple[Frame | None, list[Symbol] | None]:
+        """The next frame, given back whatever happens, and the symbols in it; None without them."""
         try:
             frame = self.camera.next(FRAME_WAIT_MS)
         except CameraError:
-            self._camera_broken = True
-            return None
+            self.camera_broken = True
+            return None, None
         if frame is None:
-            return None
-        self._frame_ms = self.clock.now_ms()
-        self._camera_broken = False
+            return None, None
+        self.frame_ms = self.clock.now_ms()
+        self.camera_broken = False
         self.counters.frames += 1
+        self.tempo.frame(self.frame_ms)
         try:
             symbols = self.reader.read(frame)
         except DecoderHangError:
-            self._hangs += 1
+            self.hangs += 1
             self.counters.decoder_kills += 1
-            return None
+            return frame, None
         finally:
             self.camera.release(frame)
-        self._hangs = 0
-        return symbols
+        self.hangs = 0
+        self.answered_ms = self.clock.now_ms()
+        return frame, symbols
 
     def _fault(self, world: World, moment: Moment, now_ms: int) -> Reason | None:
         reason = unfit(world, moment)
         if reason is not None:
             return reason
-        if self._camera_broken or self._frame_ms is None or now_ms - self._frame_ms > STALL_MS:
+        reason = self.standing()
+        if reason is not None:
+            return reason
+        if self.camera_broken or self.frame_ms is None or now_ms - self.frame_ms > STALL_MS:
             return Reason.CAMERA
-        return Reason.DECODER if self._hangs >= MOST_HANGS else None
+        return Reason.DECODER if self.hangs >= MOST_HANGS else None
 
     def _play(self, outcome: Outcome | None, now_ms: int, *, test: bool, ageing: bool) -> None:
         self._score, self._score_ms = Score(outcome, test=test, ageing=ageing), now_ms
@@ -139,6 +156,9 @@ class Door:
     def _is_idle(self, now_ms: int) -> bool:
         lasts_ms = duration_ms(self._score)
         return self._score.outcome is None or (lasts_ms is not None and now_ms - self._score_ms >= lasts_ms)
+
+    def _is_wanted(self, world: World, moment: Moment) -> bool:
+        return self.wanted() or world.age(moment) is not Age.FRESH
 
     @staticmethod
     def _is_test(world: World) -> bool:

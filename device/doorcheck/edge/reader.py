@@ -70,8 +70,9 @@ STILL_ATTEMPTS: tuple[Attempt, ...] = (
 """The attempts on a single picture, cheapest first."""
 DOUBLE_PIXELS_MOST = 4_000_000
 """A picture larger than this is not doubled: its codes are not too small."""
-START_MS = 5000
-"""A decoder that is not there by then will not come; a slow board takes half a second."""
+START_MS = 1500
+"""A decoder that is not there by then will not come; a slow board takes half a second. One turn of
+the door's loop may have to wait for it, and all its waits are less than half of the watchdog's."""
 FIRST_CAPACITY_BYTES = 1 << 21
 ANSWER_BYTES_MOST = 1 << 22
 """As many bytes as 255 of the largest symbols hold, and more; a decoder gone mad might say anything."""
@@ -272,14 +273,14 @@ class Reader:
                     return _once(symbols)
         return []
 
-    def look(self, frame: Frame, attempt: Attempt) -> tuple[list[Symbol], int]:
-        """One chosen attempt on a single picture: its symbols, and how many more were seen but not read.
+    def look(self, frame: Frame, attempt: Attempt) -> list[Symbol]:
+        """Every symbol that one chosen attempt finds in a single picture.
 
         It has the still deadline for itself. Raises `DecoderHangError` as `read` does.
         """
         until = time.monotonic() + self.still_deadline_ms / 1000
-        symbols, unread = self._asked(self._shown(frame), attempt, frame, until)
-        return _once(symbols), unread
+        symbols, _ = self._asked(self._shown(frame), attempt, frame, until)
+        return _once(symbols)
 
     def close(self) -> None:
         """End the decoder process; a second call does nothing."""

@@ -122,16 +122,15 @@ def _paper(picture: Image.Image, rng: random.Random) -> None:
             _words(picture, (x + 20, y + 70 + line * 19), 15, 70, words[:38])
 
 
-def _person(
-    picture: Image.Image, x: float, top: float, tall: float, rng: random.Random, blur: float
-) -> None:
+def _person(picture: Image.Image, x: float, top: float, tall: float, rng: random.Random, blur: float) -> None:
     """Head and body down to the picture's edge, in a jacket with a weave."""
     unit = tall / 4.2
     size = (int(unit * 3), int(SIZE[1] - top + 4))
     luma = _weave(size, rng)
     alpha = Image.new("L", size, 0)
     middle, coat = unit * 1.5, ImageDraw.Draw(alpha)
-    coat.rounded_rectangle((middle - unit * 1.2, unit * 1.45, middle + unit * 1.2, size[1] + unit), unit * 0.6, 255)
+    body = (middle - unit * 1.2, unit * 1.45, middle + unit * 1.2, size[1] + unit)
+    coat.rounded_rectangle(body, unit * 0.6, 255)
     pen, skin, hair = ImageDraw.Draw(luma), rng.randint(150, 195), rng.choice((24, 40, 90))
     for box, tone in (
         ((-0.62, -0.02, 0.62, 1.2), hair),
@@ -157,8 +156,8 @@ def _weave(size: tuple[int, int], rng: random.Random) -> Image.Image:
     """Cloth: plain, striped, or checked finely enough to be taken for modules."""
     x, y = np.arange(size[0])[None, :], np.arange(size[1])[:, None]
     pitch, tone = rng.uniform(7, 22), rng.uniform(40, 130)
-    stripes = np.sin(2 * math.pi * x / pitch)
-    pattern = rng.choice((stripes * 0, stripes + 0 * y, np.sign(stripes) * np.sign(np.sin(2 * math.pi * y / pitch))))
+    across, down = np.sin(2 * math.pi * x / pitch), np.sin(2 * math.pi * y / pitch)
+    pattern = rng.choice((0 * across, across, np.sign(across) * np.sign(down)))
     cloth = np.broadcast_to(tone + rng.uniform(8, 32) * pattern, (size[1], size[0]))
     grain = np.random.default_rng(rng.randrange(2**32)).normal(0, 5, cloth.shape)
     return Image.fromarray(np.clip(cloth + grain, 0, 255).astype(np.uint8))

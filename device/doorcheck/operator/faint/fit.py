@@ -1,8 +1,8 @@
 """How a QR symbol lies in a picture, found from the picture's greys.
 
-Decoders look for finder patterns in black and white, and lose them to blur, noise and gloss.
-Here the area is made square first, then the patterns are looked for by correlation, and
-the corners are moved until all that a symbol's structure fixes agrees best.
+The area is made square first. Finder patterns near its corners give a guess of version and
+corners; these, and how paper may bend, are then moved until all that a symbol's structure
+fixes agrees best with the picture.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from doorcheck.operator.faint.finders import MARGIN, SIDE, Peak, correlations, peaks
 from doorcheck.operator.faint.perspective import (
     Homography,
     Plane,
@@ -22,10 +23,8 @@ from doorcheck.operator.faint.perspective import (
     centres,
     evened,
     homography,
-    integral,
     sampled,
     through,
-    window_sums,
 )
 from doorcheck.operator.faint.structure import FINDER, VERSIONS, structure, width_of
 
@@ -36,18 +35,11 @@ _VERSIONS = VERSIONS[4:]
 """No pass fits into a smaller one; and its few large modules any decoder reads."""
 GOOD_FIT, CERTAIN_FIT = 0.5, 0.56
 """Chance, and a symbol of another version, reach 0.5 at most; a symbol that can be read 0.56 to 0.98."""
-_SIDE, _MARGIN = 480, 80
-_SQUARE = np.array([(0, 0), (_SIDE, 0), (_SIDE, _SIDE), (0, _SIDE)], np.float64)
-_ZONE = int(0.18 * _SIDE)
-"""How far from an area's corner a finder pattern may be."""
-_FINDER_LEAST = 0.5
-_PEAKS = 3
+_SQUARE = np.array([(0, 0), (SIDE, 0), (SIDE, SIDE), (0, SIDE)], np.float64)
 _FINDERS_AT = (0, 1, 3)
 """The corners that have one, of a symbol's four."""
 _GUESSES = 3
 _POOR_GUESS, _SURE_GUESS = 0.25, 0.45
-_MODULE_PX = tuple(2.7 * 1.11**n for n in range(16))
-"""The sizes that a module may have in the square: 2.7 (a version 40) to 13 pixels (a version 5)."""
 
 
 def _moves(corner: int, count: int, step: float) -> Points:
@@ -83,13 +75,6 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Peak:
-    value: float
-    place: tuple[float, float]
-    module_px: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Guess:
     rating: float
     version: int
@@ -109,15 +94,15 @@ class _Known:
 def fits(picture: Plane, quad: Points) -> Iterator[Fit]:
     """The ways a QR symbol may lie in about that quadrilateral, best first; few, often none."""
     to_picture = homography(_SQUARE, quad)
-    size = _SIDE + 2 * _MARGIN
-    square = sampled(picture, through(to_picture, centres(size, size, 1.0, -_MARGIN))).reshape(size, size)
+    size = SIDE + 2 * MARGIN
+    square = sampled(picture, through(to_picture, centres(size, size, 1.0, -MARGIN))).reshape(size, size)
     even = evened(square, _EVEN_REACH)
-    correlations = _correlations(square)
+    alike = correlations(square)
     for inverted in (False, True):
         sign = -1 if inverted else 1
-        peaks = [_peaks(correlations, corner, sign) for corner in _SQUARE]
+        corners = [peaks(alike, corner, sign) for corner in _SQUARE]
         seen = even * sign
-        for guess in _guesses(seen, peaks):
+        for guess in _guesses(seen, corners):
             agreement, shape = _settled(seen, guess)
             if agreement >= GOOD_FIT:
                 grid = to_picture @ homography(_outline(guess.version), shape[:4])
@@ -141,60 +126,7 @@ def _outline(version: int) -> Points:
     return np.array([(0, 0), (width, 0), (width, width), (0, width)], np.float64)
 
 
-@functools.lru_cache(maxsize=1)
-def _finders() -> list[npt.NDArray[np.complex64]]:
-    """The finder pattern with its light border at each size, ready to be correlated with."""
-    size = _SIDE + 2 * _MARGIN
-    axis = np.abs(np.fft.fftfreq(size, 1 / size))
-    made = []
-    for module_px in _MODULE_PX:
-        far = np.maximum(axis[:, None], axis) / module_px
-        filled = [np.clip((edge - far) * module_px + 0.5, 0, 1) for edge in (1.5, 2.5, 3.5, 4.5)]
-        pattern = 2 * (filled[1] - filled[0] - filled[2]) + filled[3]
-        pattern -= filled[3] * (pattern.sum() / filled[3].sum())
-        pattern /= np.sqrt((pattern**2).sum())
-        made.append(np.conj(np.fft.rfft2(pattern.astype(np.float32))))
-    return made
-
-
-def _correlations(square: Plane) -> list[Plane]:
-    """How like a finder pattern of each size the surroundings of each pixel are: -1 to 1."""
-    centred = square - square.mean()
-    spectrum = np.fft.rfft2(centred)
-    sums, squares = integral(centred), integral(centred * centred)
-    least = 0.02 * float(square.var()) + 4
-    found = []
-    for module_px, pattern in zip(_MODULE_PX, _finders(), strict=True):
-        reach = round(4.5 * module_px)
-        count = (2 * reach + 1) ** 2
-        mean = window_sums(sums, reach) / count
-        variance = np.maximum(window_sums(squares, reach) / count - mean * mean, least)
-        alike = np.fft.irfft2(spectrum * pattern, square.shape)
-        value = np.zeros_like(square)  # near the edge the pattern would wrap around
-        inner = (slice(reach, -reach),) * 2
-        value[inner] = alike[inner] / np.sqrt(variance * count)
-        found.append(value)
-    return found
-
-
-def _peaks(correlations: list[Plane], corner: Points, sign: int) -> list[_Peak]:
-    """The likeliest finder patterns near a corner of the square, a few."""
-    left, top = (max(0, int(at) + _MARGIN - _ZONE) for at in corner)
-    right, bottom = (int(at) + _MARGIN + _ZONE for at in corner)
-    zone = np.stack([sign * one[top:bottom, left:right] for one in correlations])
-    found: list[_Peak] = []
-    while len(found) < _PEAKS:
-        size, y, x = np.unravel_index(int(zone.argmax()), zone.shape)
-        value, module_px = float(zone[size, y, x]), _MODULE_PX[size]
-        if value < _FINDER_LEAST:
-            break
-        found.append(_Peak(value, (left + x + 0.5 - _MARGIN, top + y + 0.5 - _MARGIN), module_px))
-        near = int(3 * module_px)
-        zone[:, max(0, y - near) : y + near + 1, max(0, x - near) : x + near + 1] = -1
-    return found
-
-
-def _guesses(seen: Plane, peaks: list[list[_Peak]]) -> list[_Guess]:
+def _guesses(seen: Plane, seen_peaks: list[list[Peak]]) -> list[_Guess]:
     """Versions and corners in the square, the likeliest few: from three finder patterns, or two.
 
     Where gloss hides the third, the area's own corner stands in, and is moved about.
@@ -203,14 +135,14 @@ def _guesses(seen: Plane, peaks: list[list[_Peak]]) -> list[_Guess]:
     partly: list[_Guess] = []
     for first in range(4):
         three = [(first + offset) % 4 for offset in _FINDERS_AT]
-        for chosen in itertools.product(*(peaks[corner] for corner in three)):
+        for chosen in itertools.product(*(seen_peaks[corner] for corner in three)):
             whole += _rated(seen, first, chosen)
     if max((guess.rating for guess in whole), default=0.0) < _SURE_GUESS:
         for first in range(4):
             three = [(first + offset) % 4 for offset in _FINDERS_AT]
             for hidden in range(3):
-                shown: list[list[_Peak | None]] = [
-                    [None] if n == hidden else [*peaks[corner][:2]] for n, corner in enumerate(three)
+                shown: list[list[Peak | None]] = [
+                    [None] if n == hidden else [*seen_peaks[corner][:2]] for n, corner in enumerate(three)
                 ]
                 for some in itertools.product(*shown):
                     partly += _rated(seen, first, some)
@@ -220,12 +152,12 @@ def _guesses(seen: Plane, peaks: list[list[_Peak]]) -> list[_Guess]:
     return [guess for guess in best.values() if guess.rating > _POOR_GUESS][:_GUESSES]
 
 
-def _rated(seen: Plane, first: int, chosen: tuple[_Peak | None, ...]) -> Iterator[_Guess]:
+def _rated(seen: Plane, first: int, chosen: tuple[Peak | None, ...]) -> Iterator[_Guess]:
     """The versions that finder patterns of that size and distance allow, with their best corners."""
     sizes = [peak.module_px for peak in chosen if peak]
     if max(sizes) > 1.4 * min(sizes):
         return
-    across = _SIDE / (sum(sizes) / len(sizes))
+    across = SIDE / (sum(sizes) / len(sizes))
     loose = (2, *(corner for corner, peak in zip(_FINDERS_AT, chosen, strict=True) if not peak))
     for version in _VERSIONS:
         width = width_of(version)
@@ -240,7 +172,7 @@ def _rated(seen: Plane, first: int, chosen: tuple[_Peak | None, ...]) -> Iterato
                 source[at], target[at] = place, peak.place
             else:
                 moves = (moves[:, None] + np.roll(_HIDDEN_MOVES, at - 2, 1)).reshape(-1, 4, 2)
-        tried = target + moves * (_SIDE / 100)
+        tried = target + moves * (SIDE / 100)
         corners = through(homography(np.broadcast_to(source, tried.shape), tried), _outline(version)[None])
         ratings = _agreement(seen, version, corners, edges_only=True)
         at = int(ratings.argmax())
@@ -253,11 +185,7 @@ def _known(version: int, *, edges_only: bool) -> _Known:
     modules = structure(version)
     counted = modules != 0
     if edges_only:
-        inner = np.ones_like(counted)
-        inner[:11, :] = inner[:, :11] = False
-        inner[:, -11:][:11] = inner[-11:, :][:, :11] = False
-        counted = counted & ~inner
-        counted[8:, 8:] &= False
+        counted[8:, 8:] = False
     rows, columns = np.nonzero(counted)
     expected = -modules[rows, columns].astype(np.float32)
     expected -= expected.mean()
@@ -272,7 +200,7 @@ def _agreement(
     known = _known(version, edges_only=edges_only)
     grids = homography(np.broadcast_to(_outline(version), corners.shape), corners)
     modules = known.centres[None] if bends is None else _bent(known.centres, bends, width_of(version))
-    values = sampled(seen, through(grids, modules) + _MARGIN)
+    values = sampled(seen, through(grids, modules) + MARGIN)
     values -= values.mean(-1, keepdims=True)
     strength = np.sqrt((values**2).sum(-1)) + 1e-6
     return np.asarray(values @ known.expected / strength, np.float64)
@@ -283,7 +211,7 @@ def _settled(seen: Plane, guess: _Guess) -> tuple[float, Points]:
 
     Corners without a finder pattern are looked for widely first, then how paper may bend.
     """
-    module_px = _SIDE / width_of(guess.version)
+    module_px = SIDE / width_of(guess.version)
     shape = np.concatenate([guess.corners, np.zeros((4, 2))])
     best = (float(_agreement(seen, guess.version, guess.corners[None])[0]), shape)
     for count, step in ((17, 0.9), (9, 0.4)):
