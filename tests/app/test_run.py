@@ -65,6 +65,7 @@ def test_it_is_ready_after_the_self_test_and_a_frame(door: Running) -> None:
         "STATUS=starting",
         "READY=1\nSTATUS=judging, generation 1",
     ]
+    door.wait_for(lambda: "event=ready" in door.log, "the line that says ready")
     log = door.log
     assert 0 < log.index("event=self-test result=passed") < log.index("event=ready")
     times = [door.hear("WATCHDOG=1") for _ in range(6)]
