@@ -407,6 +407,22 @@ def test_a_frame_knows_when_it_was_exposed(
     )
 
 
+def test_frames_stay_in_order_however_their_clocks_are_read(sensor: FakeSensor, clock: Clock) -> None:
+    """The two clocks are read at different instants; the times of frames are a constant apart from stamps."""
+    reads = iter([7_000_000, *range(900_000_000, 10**9, 900_000)])
+    camera = PiCamera(CameraTable(), clock.now_ms, lambda: next(reads))
+    taken_ms = []
+    for number in range(3):
+        clock.ms += 1
+        sensor.deliver(1, SensorTimestamp=7_000_000 + number * 400_000)
+        frame = camera.next(0)
+        assert frame is not None
+        taken_ms.append(frame.taken_ms)
+        camera.release(frame)
+    camera.close()
+    assert taken_ms == [100_000, 100_000, 100_000]
+
+
 def test_only_what_the_camera_offers_is_set(sensor: FakeSensor, camera: PiCamera) -> None:
     """A control that this camera does not know would stop it: it is left, and noted."""
     sensor.deliver(1)

@@ -9,8 +9,8 @@ stopped is not opened again here; `edge/stall.py` says when the process ends ins
 Times. A frame bears the sensor's time stamp: when its first row had been exposed, in
 nanoseconds. libcamera's documentation says CLOCK_BOOTTIME; the Raspberry Pi's pipelines
 hand on V4L2's, which is CLOCK_MONOTONIC. The two differ by the time a machine slept, and a
-door never sleeps. So a frame's age is the monotonic clock now less the stamp, and a stamp
-that gives no believable age is put aside: then the frame is as old as its arrival.
+door never sleeps. So a stamp is taken for the monotonic clock's, and one that gives no
+believable age is put aside: then the frame was taken when it arrived.
 `latency_ms` of a frame when its verdict is there is the time from glass to verdict.
 """
 
@@ -145,7 +145,8 @@ class PiCamera:
         self.reading: Reading | None = None
         self._settings = settings
         self._now_ms = now_ms
-        self._stamp_ns = stamp_ns
+        # Once, for all frames: two clocks read again and again would put frames out of order.
+        self._ahead_ms = now_ms() - stamp_ns() / 1_000_000
         self._changed = threading.Condition()
         self._box: _Lease | None = None
         self._lent: list[_Lease] = []
@@ -272,16 +273,21 @@ class PiCamera:
             undo.callback(luma.release)
             metadata = request.get_metadata()
             arrived_ms = self._now_ms()
-            transit_ms = _age_ms(metadata.get("SensorTimestamp"), self._stamp_ns())
+            taken_ms = self._taken_ms(metadata.get("SensorTimestamp"), arrived_ms)
             self.reading = Reading(
                 metadata.get("ExposureTime"),
                 metadata.get("AnalogueGain"),
                 metadata.get("LensPosition"),
-                transit_ms,
+                arrived_ms - taken_ms,
             )
             self._newest_ms = arrived_ms
-            frame = Frame(luma, opened.width, opened.height, opened.stride, arrived_ms - transit_ms)
+            frame = Frame(luma, opened.width, opened.height, opened.stride, taken_ms)
             return _Lease(frame, undo.pop_all())
+
+    def _taken_ms(self, stamp_ns: int | None, arrived_ms: int) -> int:
+        """The stamp on our scale; the time of arrival when there is none to be believed."""
+        taken_ms = int(stamp_ns / 1_000_000 + self._ahead_ms) if stamp_ns else arrived_ms
+        return taken_ms if 0 <= arrived_ms - taken_ms < OLDEST_MS else arrived_ms
 
     def _put(self, lease: _Lease) -> None:
         """The one-slot box: a frame that nobody took goes back to the camera."""
@@ -316,11 +322,6 @@ def _opened(model: str, stream: dict[str, Any], settings: CameraTable, notes: tu
     if (width, height) != (settings.width, settings.height):
         notes += (f"the camera gives {width}x{height}, not {settings.width}x{settings.height}",)
     return Opened(model, width, height, stream["stride"], notes)
-
-
-def _age_ms(stamp_ns: int | None, monotonic_ns: int) -> int:
-    age_ms = OLDEST_MS if not stamp_ns else (monotonic_ns - stamp_ns) // 1_000_000
-    return age_ms if 0 <= age_ms < OLDEST_MS else 0
 
 
 def _why(error: BaseException) -> str:
