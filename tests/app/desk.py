@@ -115,7 +115,11 @@ class Running:
         self.log_path = desk.folder / "log"
         places = ("--settings", desk.settings, "--state", desk.state, "--runtime", desk.runtime)
         command = [*COMMAND, "run", *map(str, places), "--root", str(desk.root), *words]
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
+        kept = {
+            name: os.environ[name]
+            for name in ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH")
+            if name in os.environ
+        }
         self.began = time.monotonic()
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
@@ -190,4 +194,12 @@ class Running:
     def decoders(self) -> list[int]:
         """The decoder's processes."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(one) for one in children.split()]
+        return [int(one) for one in children.split() if _is_decoder(int(one))]
+
+
+def _is_decoder(pid: int) -> bool:
+    """Until it has become another program, a child holds its parent up: stopped then, it would stop both."""
+    try:
+        return b"edge.decoder" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
