@@ -42,7 +42,7 @@ _LENS_CENTRE = (640.0, 480.0)
 
 
 def leaked(seed: int) -> bytes:
-    """The text of a test pass with a real signature, as long as real ones: 550 to 700 characters.
+    """The text of a test pass with a real signature, as long as many real ones: 530 to 660 characters.
 
     The same seed gives the same bytes: the signature's secret number comes from the seed
     too (RFC 6979 does the same from the key and the message).

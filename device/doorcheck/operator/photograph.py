@@ -1,11 +1,11 @@
 """Every pass in a photograph, with effort far beyond a door's: for the press picture of a leak.
 
 The steps go from cheap to dear, in the order of what they find per second. First the whole
-picture as decoders like it best: twice as large, sharpened. Then the areas that look like
-a code, one by one: a QR symbol's grid is fitted to the greys, the blur is undone, its error
-correction is told what is doubtful (`doorcheck.operator.faint`). At last the picture in
-tiles, at many sizes and contrasts. Once a pass is found only the cheap steps go on: there
-may be a second pass.
+picture as decoders like it best: as it is, and twice as large, sharpened. Then the areas
+that look like a code, one by one: a QR symbol's grid is fitted to the greys, the blur is
+undone, its error correction is told what is doubtful (`doorcheck.operator.faint`). At last
+the whole again, at many sizes and contrasts; what is large goes in pieces. Once a pass is
+found only the cheap steps go on: there may be a second one.
 
 A decoder sees nothing but single pictures through `Reader`: what hangs it costs that step.
 """
@@ -45,7 +45,7 @@ Progress = Callable[[int, int, str], None]
 """Told before each step: how many are done, of how many, and what comes; at the end all are done."""
 Box = tuple[int, int, int, int]
 
-_WHOLE, _TEXTURE, _AREA, _TILE = "the whole picture", "textures", "areas like a code", "sizes and contrasts"
+_WHOLE, _TEXTURE, _AREA, _AGAIN = "the whole picture", "textures", "areas like a code", "sizes and contrasts"
 _LOOK_PX, _LOOK_OVERLAP_PX = 4000, 800
 """What an attempt is given at most, each way, and what neighbours share: a code is whole in one of them."""
 _TEXTURE_PX, _TEXTURE_OVERLAP_PX = 3000, 700
@@ -89,15 +89,19 @@ class Outcome:
     def in_words(self) -> str:
         """One line for people; nothing of what was read is in it."""
         count = len(self.passes)
-        found = {0: "nothing found", 1: "one pass found"}.get(count, f"{count} passes found")
+        found = _counted(count, "pass found", "passes found") if count else "no pass found"
         others = len(self.symbols) - count
-        parts = [found + (f", and {others} other codes" if others else "")]
+        parts = [found + (f", and {_counted(others, 'other code', 'other codes')}" if others else "")]
         parts.append("tried: " + ", ".join(f"{what} {times}" for what, times in self.tried.items()))
         if self.noticed and not count:
-            parts.append(f"{self.noticed} codes were noticed that could not be read")
+            parts.append(f"{_counted(self.noticed, 'code', 'codes')} noticed that could not be read")
         if self.hangs:
-            parts.append(f"{self.hangs} attempts stopped the decoder")
+            parts.append(f"{_counted(self.hangs, 'attempt', 'attempts')} stopped the decoder")
         return "; ".join([*parts, f"{self.ending.value}, after {self.seconds:.0f} s"])
+
+
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
 
 
 def is_pass(data: bytes) -> bool:
@@ -218,7 +222,7 @@ class _Search:
                 (coarse if few else fine).extend(steps)
         area, later = (_Step(_AREA, self._read_next_area, cheap) for cheap in (True, False))
         dear = itertools.chain.from_iterable(
-            itertools.zip_longest([later] * _AREAS_DEAR, self._looks(_TILE, _DEAR_LOOKS, cheap=False))
+            itertools.zip_longest([later] * _AREAS_DEAR, self._looks(_AGAIN, _DEAR_LOOKS, cheap=False))
         )
         return [
             *self._looks(_WHOLE, _CHEAP_LOOKS, cheap=True),
@@ -259,10 +263,10 @@ class _Search:
         return treated(part, treatment, size), back
 
     def _read_next_area(self) -> None:
-        """The most promising area that is left, unless a symbol was read there already."""
+        """The most promising area that is left, unless a pass was read there already."""
         while self.waiting:
             area = self.waiting.pop(0)
-            if not any(holds(area.corners, _middle(symbol)) for symbol in self.found.values()):
+            if not any(holds(area.corners, _middle(one)) for one in self.found.values() if is_pass(one.data)):
                 break
         else:
             return
@@ -276,7 +280,7 @@ class _Search:
             self.noticed.append(area.corners)
 
     def _ask(self, picture: Image.Image, attempt: Attempt, to_photograph: Homography) -> bool:
-        """One attempt of the decoder's; True when it read something."""
+        """One attempt of the decoder's; True when it read a pass."""
         luma = memoryview(picture.tobytes())
         frame = Frame(luma, picture.width, picture.height, picture.width, self.frame.taken_ms)
         symbols = self.reader.look(frame, attempt)
@@ -284,8 +288,9 @@ class _Search:
             places = through(to_photograph, np.array(symbol.corners, np.float64))
             corners = tuple((round(float(x)), round(float(y))) for x, y in places)
             self.found.setdefault(symbol.data, replace(symbol, corners=corners))
-            self.found_pass |= is_pass(symbol.data)
-        return bool(symbols)
+        read_pass = any(is_pass(symbol.data) for symbol in symbols)
+        self.found_pass |= read_pass
+        return read_pass
 
     def _photograph(self) -> Image.Image:
         """The frame as Pillow has it; its bytes are shared."""

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _CELL_PX = 4
 _SHARES = (0.7, 0.8, 0.86, 0.9, 0.93, 0.95, 0.97, 0.98)
 """The shares of the picture that are calmer than what is taken for busy, each tried."""
-_REACHES = (1, 2)
-"""Cells that business is averaged over, each way: fewer keep nearer to the edge, more leave fewer gaps."""
 _LEAST_PX = 60
 """A pass smaller than this has modules of less than a pixel."""
 _LARGEST_EACH = 8
@@ -51,8 +49,8 @@ def areas(picture: Image.Image) -> list[Area]:
         return []
     across, along = _changes(np.asarray(picture))
     found: list[Area] = []
-    maps = [np.minimum(_averaged(across, reach), _averaged(along, reach)) for reach in _REACHES]
-    for busy in (*maps, _opened(maps[0])):
+    busy_both_ways = np.sqrt(_averaged(across) * _averaged(along))
+    for busy in (busy_both_ways, _opened(busy_both_ways)):
         for threshold in np.quantile(busy, _SHARES):
             found += _regions(busy > threshold)
     found.sort(key=lambda area: -area.promise)
@@ -93,9 +91,10 @@ def _changes(luma: npt.NDArray[np.uint8]) -> tuple[_Cells, _Cells]:
     return across, along
 
 
-def _averaged(cells: _Cells, reach: int) -> _Cells:
-    padded = np.pad(cells, reach, mode="edge")
-    return np.asarray(window_sums(integral(padded), reach) / (2 * reach + 1) ** 2, np.float32)
+def _averaged(cells: _Cells) -> _Cells:
+    """The mean of a cell and the eight around it."""
+    padded = np.pad(cells, 1, mode="edge")
+    return np.asarray(np.maximum(window_sums(integral(padded), 1), 0) / 9, np.float32)
 
 
 def _opened(busy: _Cells) -> _Cells:

@@ -39,6 +39,7 @@ _SQUARE = np.array([(0, 0), (SIDE, 0), (SIDE, SIDE), (0, SIDE)], np.float64)
 _FINDERS_AT = (0, 1, 3)
 """The corners that have one, of a symbol's four."""
 _GUESSES = 3
+_CLIMBS_MOST = 16
 _POOR_GUESS, _SURE_GUESS = 0.25, 0.45
 
 
@@ -214,23 +215,31 @@ def _settled(seen: Plane, guess: _Guess) -> tuple[float, Points]:
     module_px = SIDE / width_of(guess.version)
     shape = np.concatenate([guess.corners, np.zeros((4, 2))])
     best = (float(_agreement(seen, guess.version, guess.corners[None])[0]), shape)
-    for count, step in ((17, 0.9), (9, 0.4)):
-        for corner in (*guess.loose, *guess.loose[:-1]):
-            moves = np.pad(_moves(corner, count, step) * module_px, ((0, 0), (0, 4), (0, 0)))
+    bulges = np.zeros((9, 8, 2))
+    bulges[:4, 4, 1] = bulges[4:8, 5, 0] = (-2, -1, 1, 2)  # the last is flat
+    moves = np.pad(_moves(2, 11, 1.4) * module_px, ((0, 0), (0, 4), (0, 0)))
+    best = _best_of(seen, guess.version, best, (moves[:, None] + bulges).reshape(-1, 8, 2))
+    one_each = np.concatenate([np.eye(16), -np.eye(16)]).reshape(32, 8, 2)
+    one_each[:, :4] *= module_px
+    for widths in ((0.9, 0.4), (0.3,)):
+        for step, corner in itertools.product(widths, (*guess.loose, *guess.loose[:-1])):
+            moves = np.pad(_moves(corner, 17, step) * module_px, ((0, 0), (0, 4), (0, 0)))
             best = _best_of(seen, guess.version, best, moves)
-    for reach in (2.4, 0.8):
-        for number in range(4, 8):
+        for reach, number in itertools.product((2.4, 0.8), range(4, 8)):
             moves = np.zeros((81, 8, 2))
             moves[:, number] = centres(9, 9, reach / 4, -reach * 9 / 8)
             best = _best_of(seen, guess.version, best, moves)
-    one_each = np.concatenate([np.eye(16), -np.eye(16)]).reshape(32, 8, 2)
-    one_each[:, :4] *= module_px
-    for step in (0.8, 0.4, 0.2, 0.1, 0.05):
-        for _ in range(16):
-            before = best[0]
-            best = _best_of(seen, guess.version, best, one_each * step)
-            if best[0] <= before:
-                break
+        for step in (0.8, 0.4, 0.2, 0.1, 0.05):
+            best = _climbed(seen, guess.version, best, one_each * step)
+    return best
+
+
+def _climbed(seen: Plane, version: int, best: tuple[float, Points], moves: Points) -> tuple[float, Points]:
+    for _ in range(_CLIMBS_MOST):
+        before = best[0]
+        best = _best_of(seen, version, best, moves)
+        if best[0] <= before:
+            break
     return best
 
 
