@@ -25,6 +25,7 @@ COMMANDS = {
     "trust": "build or show a trust list",
     "operator": "trust, deny list and rules of a fleet: on record, signed, published",
     "update": "take a publication, or go back to the one before",
+    "register": "the register of controllers: who was on shift at this door, and when",
     "rules": "show, test, check and import the rules of a venue",
     "demo": "play the simulated door",
     "panel": "show a signal of the door in the terminal",

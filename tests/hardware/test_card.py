@@ -47,7 +47,7 @@ def test_three_languages() -> None:
 def test_every_signal_has_its_words(text: CardText) -> None:
     """Every outcome and the idle signal: a headline, what it means, what to do; nothing is empty."""
     assert set(text.rows) == {*Outcome, None} == set(SIGNALS) == set(card.ORDER)
-    for row in (*text.rows.values(), text.test, text.ageing):
+    for row in (*text.rows.values(), text.test, text.ageing, text.badge):
         assert all(words.strip() for words in row)
     for field in fields(CardText):
         assert getattr(text, field.name), field.name

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from doorcheck.core.signals import SIGNALS, TEST_LAMP, TEST_TICKS, Score, Track, duration_ms
+from doorcheck.core.signals import (
+    SHIFTS,
+    SIGNALS,
+    TEST_LAMP,
+    TEST_TICKS,
+    Attended,
+    Score,
+    Track,
+    duration_ms,
+)
 from doorcheck.core.verdict import Outcome
 from doorcheck.edge.panel import (
     TICK_MS,
@@ -23,6 +32,8 @@ from doorcheck.edge.panel import (
 )
 
 OUTCOMES: Final[dict[str, Outcome | None]] = {**{each.name: each for each in Outcome}, "READY": None}
+BADGES: Final = {"SHIFT_OPENED": Attended.ON, "SHIFT_CLOSED": Attended.OFF}
+NAMES: Final = (*OUTCOMES, *BADGES)
 
 MEANINGS: Final = {
     "ADMIT": "the visitor may enter",
@@ -30,6 +41,8 @@ MEANINGS: Final = {
     "STAFF": "a member of staff must look",
     "OUT_OF_ORDER": "the box cannot judge",
     "READY": "show a pass",
+    "SHIFT_OPENED": "a staff badge opened a shift",
+    "SHIFT_CLOSED": "a staff badge closed its shift",
 }
 
 AFTER_MS: Final = 2_000
@@ -76,7 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    play.add_argument("outcome", metavar="OUTCOME", type=_outcome, help=f"one of {', '.join(OUTCOMES)}")
+    play.add_argument("outcome", metavar="SIGNAL", type=_outcome, help=f"one of {', '.join(NAMES)}")
     play.add_argument("--test", action="store_true", help="add the TEST mark")
     play.add_argument("--ageing", action="store_true", help="add the mark of lists that want an update")
     play.add_argument("--speed", type=_positive, default=1.0, metavar="X", help="times real time (default 1)")
@@ -136,8 +149,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _outcome(word: str) -> str:
     name = word.upper().replace("-", "_")
-    if name not in OUTCOMES:
-        raise argparse.ArgumentTypeError(f"no signal is called {word!r}; choose from {', '.join(OUTCOMES)}")
+    if name not in NAMES:
+        raise argparse.ArgumentTypeError(f"no signal is called {word!r}; choose from {', '.join(NAMES)}")
     return name
 
 
@@ -163,7 +176,8 @@ class Stopwatch:
 
 
 def _play(arguments: argparse.Namespace) -> None:
-    score = Score(OUTCOMES[arguments.outcome], arguments.test, arguments.ageing)
+    name = arguments.outcome
+    score = Score(OUTCOMES.get(name), arguments.test, arguments.ageing, BADGES.get(name))
     until_ms = _until_ms(score, arguments.seconds)
     stopwatch = Stopwatch()
     live = sys.stdout.isatty() and not arguments.json
@@ -219,8 +233,9 @@ ROWS: Final = {
 def card() -> str:
     """The table of all signals as text, one row for each lamp and sound over time."""
     lines = [f"The door's signals, one cell {CELL_MS} ms, {CELLS * CELL_MS // 1000} s drawn.", ""]
-    for name, outcome in OUTCOMES.items():
-        signal = SIGNALS[outcome]
+    signals = {name: SIGNALS[outcome] for name, outcome in OUTCOMES.items()}
+    signals |= {name: SHIFTS[attended] for name, attended in BADGES.items()}
+    for name, signal in signals.items():
         lasts = "until replaced" if signal.lasts_ms is None else f"{signal.lasts_ms / 1000:g} s, then READY"
         lines += [f"{name}: {MEANINGS[name]} ({lasts})", _ruler()]
         lines += _rows(signal.lasts_ms, {label: getattr(signal, output) for label, output in ROWS.items()})

@@ -11,6 +11,8 @@ flashes a second (WCAG 2.3.1); no fundamental is above 2.5 kHz, which ageing ear
     OUT_OF_ORDER  left, then middle    slow exchange, for ever        one short note, rarely
     idle          ready dot            on, with a brief dip           none
     ageing lists  the same, and amber  lit during that dip            none
+    shift opened  ready and amber      both steady, amber two seconds  four notes, the last long, rising
+    shift closed  ready and amber      both one blink, then dark       four notes, the first long, falling
 
 TEST is a mark on all of them: the ready lamp blinks twice, rests, blinks twice; a verdict
 also ticks twice. Without TEST the ready lamp never blinks so.
@@ -18,6 +20,7 @@ also ticks twice. Without TEST the ready lamp never blinks so.
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -42,17 +45,30 @@ class Panel:
     tone_hz: int = 0
 
 
+class Attended(enum.Enum):
+    """What a staff badge did. It admits nobody."""
+
+    ON = "shift opened"
+    OFF = "shift closed"
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """What the panel plays: an outcome's signal, or the idle signal when None.
 
     `test` adds the visible TEST signal: a test authority signed the pass, or the door
     runs on a test trust list. `ageing` says on the idle signal that the lists want an update.
+    `attended` is a staff badge's signal, in the place of the idle one.
     """
 
     outcome: Outcome | None = None
     test: bool = False
     ageing: bool = False
+    attended: Attended | None = None
+
+    def __post_init__(self) -> None:
+        if self.outcome is not None and self.attended is not None:
+            raise ValueError("a verdict's signal has no room for a badge's")
 
 
 DARK = Panel()
@@ -127,6 +143,23 @@ SIGNALS: Final[dict[Outcome | None, Signal]] = {
     ),
 }
 
+SHIFTS: Final[dict[Attended, Signal]] = {
+    Attended.ON: Signal(
+        lasts_ms=3_000,
+        ready=_on((0, 3_000)),
+        amber=_on((0, 2_000)),
+        tone=_notes((0, 80, 523), (160, 240, 659), (320, 400, 784), (480, 800, 1_047)),
+    ),
+    Attended.OFF: Signal(
+        lasts_ms=3_000,
+        ready=_on((0, 400), (2_000, 3_000)),
+        amber=_on((0, 400)),
+        tone=_notes((0, 320, 1_047), (400, 480, 784), (560, 640, 659), (720, 800, 523)),
+    ),
+}
+"""Two lamps at once, and four notes: nothing that is said to a visitor looks or sounds so. A buzzer
+of one pitch tells them apart too, by where the long note is."""
+
 AGEING_LAMP: Final = _on((3_600, 4_000), every_ms=4_000)
 """The amber lamp under idle while the lists are ageing: not the even blink that calls the staff."""
 
@@ -139,7 +172,11 @@ TEST_TICKS: Final = _notes((2_000, 2_100, 1_000), (2_500, 2_600, 1_000))
 
 def duration_ms(score: Score) -> int | None:
     """How long the signal lasts before the idle signal follows; None: until it is replaced."""
-    return SIGNALS[score.outcome].lasts_ms
+    return _signal(score).lasts_ms
+
+
+def _signal(score: Score) -> Signal:
+    return SIGNALS[score.outcome] if score.attended is None else SHIFTS[score.attended]
 
 
 def at(score: Score, elapsed_ms: int) -> Panel:
@@ -149,17 +186,16 @@ def at(score: Score, elapsed_ms: int) -> Panel:
     """
     if elapsed_ms < 0:
         raise ValueError(f"a panel was asked for {-elapsed_ms} ms before its score began")
-    outcome, into_ms = score.outcome, elapsed_ms
+    outcome, signal, into_ms = score.outcome, _signal(score), elapsed_ms
     lasts_ms = duration_ms(score)
     if lasts_ms is not None and elapsed_ms >= lasts_ms:
-        outcome, into_ms = None, elapsed_ms - lasts_ms
-    signal = SIGNALS[outcome]
+        outcome, signal, into_ms = None, SIGNALS[None], elapsed_ms - lasts_ms
     # Asked here as well as in the table: a slip in a row above must not open a door.
     admitted = outcome is Outcome.ADMIT
     tone_hz = signal.tone.level(into_ms)
     if score.test and signal.lasts_ms is not None:
         tone_hz = tone_hz or TEST_TICKS.level(into_ms)
-    ageing = score.ageing and outcome is None
+    ageing = score.ageing and signal is SIGNALS[None]
     amber = AGEING_LAMP.level(into_ms) if ageing else signal.amber.level(into_ms)
     # The TEST lamp runs on from a verdict into idle: restarting it would add a third flash.
     ready = TEST_LAMP.level(elapsed_ms) if score.test else signal.ready.level(into_ms)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-from doorcheck.core.signals import AGEING_LAMP, SIGNALS, TEST_LAMP, Track
+from doorcheck.core.signals import AGEING_LAMP, SHIFTS, SIGNALS, TEST_LAMP, Attended, Track
 from doorcheck.core.verdict import Outcome
 from doorcheck.lab.cardtexts import LANGUAGES, CardText, Row
 from doorcheck.lab.drawing import BLACK, WHITE, Sheet
@@ -44,10 +44,12 @@ def sheet(text: CardText) -> Sheet:
         y += 40.5
     y = _mark(page, y, text.test, {"ready": TEST_LAMP})
     y = _mark(page, y, text.ageing, {"amber": AGEING_LAMP, "ready": SIGNALS[None].ready})
+    opened = SHIFTS[Attended.ON]
+    y = _mark(page, y, text.badge, {"amber": opened.amber, "ready": opened.ready}, opened.lasts_ms)
     page.line((LEFT_MM, y), (198, y), stroke_mm=0.6)
-    page.text(LEFT_MM, y + 10, text.in_charge, 13, bold=True)
-    page.line((LEFT_MM + 72, y + 10.5), (198, y + 10.5))
-    page.text(198, 292, text.footing, 9, align=1)
+    page.text(LEFT_MM, y + 8, text.in_charge, 13, bold=True)
+    page.line((LEFT_MM + 72, y + 8.5), (198, y + 8.5))
+    page.text(198, 292.5, text.footing, 9, align=1)
     return page
 
 
@@ -101,12 +103,12 @@ def _row(page: Sheet, y: float, text: CardText, outcome: Outcome | None) -> None
     page.paragraph(TEXT_MM, max(place + 0.6, y + 37), words, 10, 122)
 
 
-def _mark(page: Sheet, y: float, row: Row, tracks: dict[str, Track]) -> float:
+def _mark(page: Sheet, y: float, row: Row, tracks: dict[str, Track], lasts_ms: int | None = None) -> float:
     page.line((LEFT_MM, y), (198, y), stroke_mm=0.6)
-    _strips(page, LEFT_MM, y + 4, tracks, Track(), None)
-    page.text(TEXT_MM, y + 6.5, row[0], 12.5, bold=True)
-    page.text(TEXT_MM, y + 12.3, f"{row[1]} {row[2]}", 11.5)
-    return y + 15.5
+    _strips(page, LEFT_MM, y + 3, tracks, Track(), lasts_ms)
+    page.text(TEXT_MM, y + 6, row[0], 12.5, bold=True)
+    page.text(TEXT_MM, y + 11.6, f"{row[1]} {row[2]}", 11)
+    return y + 14.3
 
 
 def picture(page: Sheet, x: float, y: float, width: float, lit: Iterable[str]) -> None:

@@ -26,6 +26,7 @@ class CardText:
     rows: dict[Outcome | None, Row]
     test: Row
     ageing: Row
+    badge: Row
     counts: tuple[str, str, str]
     """One, two, three notes."""
     lengths: tuple[str, str]
@@ -86,6 +87,11 @@ ENGLISH: Final = CardText(
         "The lists want an update.",
         "Call today.",
     ),
+    badge=(
+        "Dot and mark lit together: a staff badge",
+        "Two seconds: your shift begins. A blink: it ends.",
+        "It lets nobody in.",
+    ),
     counts=("one note", "two notes", "three notes"),
     lengths=("short", "long"),
     pitches=("rising", "low", "up and down"),
@@ -142,6 +148,11 @@ FRENCH: Final = CardText(
         "Les listes sont à mettre à jour.",
         "Appelez aujourd'hui.",
     ),
+    badge=(
+        "Le point et le «\N{NO-BREAK SPACE}!\N{NO-BREAK SPACE}» ensemble\N{NO-BREAK SPACE}: un badge",
+        "Long\N{NO-BREAK SPACE}: service pris. Bref\N{NO-BREAK SPACE}: service quitté.",
+        "Il n'ouvre à personne.",
+    ),
     counts=("une note", "deux notes", "trois notes"),
     lengths=("courtes", "longues"),
     pitches=("montantes", "graves", "qui montent et descendent"),
@@ -197,6 +208,11 @@ GERMAN: Final = CardText(
         "Das „!“ blitzt, wenn der Punkt aussetzt",
         "Die Listen brauchen eine Aktualisierung.",
         "Heute anrufen.",
+    ),
+    badge=(
+        "Punkt und „!“ zugleich: ein Dienstausweis",
+        "Lang: Ihr Dienst beginnt. Kurz: er endet.",
+        "Er lässt niemanden ein.",
     ),
     counts=("ein Ton", "zwei Töne", "drei Töne"),
     lengths=("kurz", "lang"),

@@ -21,6 +21,7 @@ from doorcheck import config
 from doorcheck.core import denyfile
 from doorcheck.core.denytable import DenyTable
 from doorcheck.edge.store import StoreError, read_bounded, write_atomically
+from doorcheck.operator import badges
 from doorcheck.operator.progress import shown
 from doorcheck.operator.record.logchain import Head, HeadError
 from doorcheck.operator.repository import DENY_KEY, FOR_DEVICES
@@ -30,6 +31,7 @@ from doorcheck.operator.workspace import Workspace
 
 PREVIOUS = "previous"
 WORLD = "world.json"
+BADGES = "badges.json"
 MOST_PREVIOUS = 5
 LARGEST_KEY_BYTES = 1024
 LARGEST_WORLD_BYTES = 64 * 1024
@@ -61,6 +63,7 @@ def compose(repo: Path, at: datetime, head: Head, scratch: Path) -> Composed:
         b"" if workspace.settings is None else read_bounded(workspace.settings, config.LARGEST_BYTES)
     )
     made.targets["settings.toml"] = settings
+    _badges(made, repo, at, scratch)
     world = {"format": 1, "published": _text(at), "log": head.to_object()}
     path = scratch / WORLD
     path.write_bytes(json.dumps(world, sort_keys=True).encode() + b"\n")
@@ -124,6 +127,14 @@ def _rules(made: Composed, workspace: Workspace) -> None:
         return
     for path in sorted(folder.rglob("*.json")):
         made.targets[f"profile/{path.relative_to(folder).as_posix()}"] = path
+
+
+def _badges(made: Composed, repo: Path, at: datetime, scratch: Path) -> None:
+    """The badge key and the withdrawn badges, once there are any; no name is among them."""
+    data = badges.published(badges.load(repo), int(at.timestamp()))
+    if data is not None:
+        made.targets[BADGES] = scratch / BADGES
+        made.targets[BADGES].write_bytes(data)
 
 
 def previous(repo: Path) -> list[Path]:

@@ -5,6 +5,7 @@
     lists/revoked.json       what the operators themselves revoked
     lists/profile/           the venue's rules, a folder as `edge/rulefiles.py` reads it
     lists/settings.toml      the doors' settings
+    lists/badges.json        who has a staff badge (`badges.py`); no name of it is published
 
 Nothing here is written but through `change.commit`, which puts each change on record.
 The lists are the operators' secret: the hash of a 2D-Doc can be guessed by who knows its

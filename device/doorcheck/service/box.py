@@ -24,12 +24,14 @@ from doorcheck.core.counters import Bins
 from doorcheck.core.verdict import Reason
 from doorcheck.daemon import FRAME_WAIT_MS, Door
 from doorcheck.edge import knownanswer, statefiles
+from doorcheck.edge.attendance import Attendance, Registrar
 from doorcheck.edge.board import Board
 from doorcheck.edge.clock import BoxClock
 from doorcheck.edge.frame import CameraError
 from doorcheck.edge.gpio import WORST_SHOW_MS
 from doorcheck.edge.panel import PanelError
 from doorcheck.edge.reader import START_MS, DecoderHangError, Reader
+from doorcheck.edge.register import Register
 from doorcheck.edge.stall import EXIT_CODE, Rung, Stall
 from doorcheck.edge.statefiles import Clerk, Starts, StateFileError
 from doorcheck.edge.systemd import ERROR, NOTICE, WARNING, Log, Notifier
@@ -121,6 +123,7 @@ class Box:
         eyes = self._first_eyes()
         self._stall = Stall(self._clock.now_ms())
         self._door = Door(eyes.camera, eyes.reader, self._clock, self._lamps.driver, self._worlds.current)
+        self._registrar, self._door.attendance = self._first_attendance()
         self._upkeep = Upkeep(
             door=self._door,
             clock=self._clock,
@@ -132,6 +135,7 @@ class Box:
             starts=self._starts,
             bins=self._bins(),
             findings=self._findings,
+            register_trouble=lambda: self._registrar.condition is not None,
         )
         self._door.decided, self._door.wanted = self._upkeep.decided, self._upkeep.wanted
         self._door.standing = self._standing
@@ -141,6 +145,7 @@ class Box:
         self._findings.self_test_failed = failed is not None
         self._log("self-test", ERROR if failed else NOTICE, result="failed" if failed else "passed")
         self._worlds.start()
+        self._registrar.start()
         self._await_lamps()
         self._door.start()
 
@@ -329,6 +334,15 @@ class Box:
             self._log("camera-failed", ERROR, why=error)
             return Eyes(BrokenCamera(error), self._reader)
 
+    def _first_attendance(self) -> tuple[Registrar, Attendance]:
+        """Badges and the register, with the shifts that were open when the door last ended."""
+        book, worlds = Register(self._places.state), self._worlds
+        registrar = Registrar(book, lambda words: self._log("register", NOTICE, words=words))
+        attendance = Attendance.resumed(
+            lambda: worlds.badges, lambda: worlds.settings.register.keep_days, book, registrar
+        )
+        return registrar, attendance
+
     def _seen(self) -> datetime | None:
         try:
             return statefiles.read_time(self._places.kept)
@@ -358,6 +372,7 @@ class Box:
             if self._ending:
                 self._note_that_it_went_well()  # its operator ended it
             self._upkeep.end()
+            self._registrar.stop()
             self._reader.close()
             self._door.camera.close()
             if not self._clerk.close(CLERK_WITHIN_S):

@@ -1,7 +1,7 @@
 """A generation on the door's disk: everything of one publication, in one folder, for good.
 
     metadata/            the signed metadata that was trusted when it was made
-    trust.dctl, deny.dcdl, deny.key, world.json, settings.toml, profile/
+    trust.dctl, deny.dcdl, deny.key, world.json, settings.toml, badges.json, profile/
     manifest.json        length and SHA-256 of every file above, and where this one came from
 
 Nothing in it is ever changed. Files may have names in two generations (hard links).
@@ -22,7 +22,8 @@ import msgspec
 
 from doorcheck import RELEASED, config
 from doorcheck.config import Settings, SettingsError
-from doorcheck.core import selftest
+from doorcheck.core import badge, selftest
+from doorcheck.core.badge import BadgeKeys, KeysError
 from doorcheck.core.denylist import DenyList
 from doorcheck.core.denytable import NOT_KEYED, DenyListError, DenyTable, key_id
 from doorcheck.core.rules import Minimum
@@ -82,6 +83,7 @@ class Loaded:
     world: World
     settings: Settings
     profile: rulefiles.Loaded | None
+    badges: BadgeKeys
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ class Generation:
         published = self._published()
         trust = self._trust()
         settings = self._settings()
+        badges = self._badges()
         profile = self._profile()
         deny = self._deny()
         issued = datetime.fromtimestamp(trust.issued, UTC)
@@ -164,7 +167,7 @@ class Generation:
             freshness=settings.freshness_policy(),
             on_a_floor=Outcome(settings.clock.on_a_floor),
         )
-        return Loaded(world, settings, profile)
+        return Loaded(world, settings, profile, badges)
 
     def _published(self) -> Published:
         try:
@@ -185,6 +188,12 @@ class Generation:
             return config.parse(self._read(names.SETTINGS) if self._has(names.SETTINGS) else b"")
         except SettingsError as error:
             raise UnusableError(names.SETTINGS, str(error)) from error
+
+    def _badges(self) -> BadgeKeys:
+        try:
+            return badge.load_keys(self._read(names.BADGES)) if self._has(names.BADGES) else BadgeKeys()
+        except KeysError as error:
+            raise UnusableError(names.BADGES, str(error)) from error
 
     def _profile(self) -> rulefiles.Loaded | None:
         if not any(map(names.is_rules, self.manifest.files)):

@@ -9,22 +9,25 @@ from typing import Annotated
 import msgspec
 
 from doorcheck import config
-from doorcheck.core import trust
+from doorcheck.core import badge, trust
 from doorcheck.edge import strictjson
 
 TRUST = "trust.dctl"
 DENY = "deny.dcdl"
 WORLD = "world.json"
 SETTINGS = "settings.toml"
+BADGES = "badges.json"
 PROFILE = "profile"
 REQUIRED = (WORLD, TRUST, DENY)
-"""Without rules a door judges by the minimum, without settings by the defaults."""
+"""Without rules a door judges by the minimum, without settings by the defaults, without badges no
+badge counts."""
 MOST_PROFILE_FILES = 200
 LARGEST_DELTA_BYTES = 128 * 1024 * 1024
 
 LARGEST_BYTES = {
     WORLD: 16 * 1024,
     SETTINGS: config.LARGEST_BYTES,
+    BADGES: badge.LARGEST_KEYS_BYTES,
     TRUST: trust.LARGEST_BYTES,
     DENY: 1024 * 1024 * 1024,
 }

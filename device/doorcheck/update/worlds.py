@@ -14,6 +14,7 @@ from pathlib import Path
 
 from doorcheck import RELEASED
 from doorcheck.config import Settings
+from doorcheck.core.badge import BadgeKeys
 from doorcheck.core.denylist import DenyList
 from doorcheck.core.rules import Minimum
 from doorcheck.core.world import World
@@ -60,6 +61,8 @@ class Worlds:
         """Which one the door judges with."""
         self.settings = Settings()
         """The operator's policy that came with it."""
+        self.badges = BadgeKeys()
+        """Which staff badges count."""
         self.condition: str | None = None
         self._begin()
 
@@ -114,6 +117,7 @@ class Worlds:
             return f"generation {number} can't be used ({error})"
         self._world = loaded.world
         self.settings = loaded.settings
+        self.badges = loaded.badges
         self.generation = number
         self._told(f"generation {number} is taken")
         return None

@@ -28,7 +28,6 @@ from doorcheck.operator.record import passphrase
 from doorcheck.operator.record.logentry import Action
 from doorcheck.operator.text import time_text
 
-ISSUE, WITHDRAW = "issue-badge", "withdraw-badge"
 TEXT = ".txt"
 PRIVATE = 0o600
 ID_DIGITS = 8
@@ -126,7 +125,7 @@ def _issue(arguments: argparse.Namespace) -> int:
         after = _kept(recorder, badges.with_badge(fleet, made, recorder.author.author.name), now)
         counts = {"added": 1, "in force": sum(one.ended > now for one in after.issued)}
         writes = {badges.SUBJECT: badges.dump(after)}
-        entry = recorder.commit(Action(ISSUE), badges.SUBJECT, arguments.reason, counts, writes)
+        entry = recorder.commit(Action.ISSUE_BADGE, badges.SUBJECT, arguments.reason, counts, writes)
     number = made.id.hex()
     try:
         notes = _write(output, text, made)
@@ -179,7 +178,7 @@ def _withdraw(arguments: argparse.Namespace) -> int:
         after = _kept(recorder, fleet, now)
         counts = {"removed": 1, "in force": sum(one.ended > now for one in after.issued)}
         writes = {badges.SUBJECT: badges.dump(after)}
-        entry = recorder.commit(Action(WITHDRAW), badges.SUBJECT, arguments.reason, counts, writes)
+        entry = recorder.commit(Action.WITHDRAW_BADGE, badges.SUBJECT, arguments.reason, counts, writes)
     line = f"withdrawn: badge {which.id[:ID_DIGITS]}; on record as entry {entry.sequence}"
     say(arguments, [line, "doors refuse it after `publish`"], {"id": which.id, "entry": entry.sequence})
     return 0

@@ -6,6 +6,7 @@
     revoked        revoked.json
     profile        profile/, a folder
     settings       settings.toml
+    badges         badges.json
 
 A file's hash is that of its bytes; a folder's is that of a CBOR map, in the deterministic
 form, of each file's path in it (bytes, with "/") to its hash. Empty folders do not count.
@@ -32,6 +33,7 @@ _PATHS = (
     (re.compile("revoked"), ".json"),
     (re.compile("profile"), ""),
     (re.compile("settings"), ".toml"),
+    (re.compile("badges"), ".json"),
 )
 PROFILE = "profile"
 

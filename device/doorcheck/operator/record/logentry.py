@@ -61,6 +61,8 @@ class Action(enum.Enum):
     UNREVOKE = "unrevoke"
     SET_RULES = "set-rules"
     SET_SETTINGS = "set-settings"
+    ISSUE_BADGE = "issue-badge"
+    WITHDRAW_BADGE = "withdraw-badge"
     PUBLISH = "publish"
 
 
