@@ -49,7 +49,7 @@ class Desk:
 
     def publish(self, settings: bytes) -> None:
         """Enrol the door, and install lists."""
-        repository = Repository(self.now)
+        repository = self.repository = Repository(self.now)
         trust = self.bench.world.trust
         assert trust is not None
         repository.contents = {"trust.dctl": trust.dump(), "settings.toml": settings}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from doorcheck.core.moment import Basis, Moment
+from doorcheck.edge.asking import Stated
 from doorcheck.edge.clock import (
     AHEAD_S,
     BACK_S,
@@ -273,3 +274,32 @@ def test_evidence_is_looked_for_once_a_second(computer: Computer) -> None:
     (computer.root / RTC).unlink()
     assert computer.pass_time(0.9).basis is Basis.RTC
     assert computer.pass_time(0.1).basis is Basis.FLOOR
+
+
+def test_a_statement_counts_where_nothing_vouches(computer: Computer) -> None:
+    """From when it came, on the monotonic clock alone, whatever the wall clock shows."""
+    clock = computer.boot()
+    computer.wall = datetime(1970, 1, 1, tzinfo=UTC)
+    assert computer.pass_time().basis is Basis.FLOOR
+    clock.state(Stated("0a" * 16, NOW, computer.ms - 2_000))
+    assert computer.pass_time() == Moment(NOW + timedelta(seconds=3), Basis.OPERATOR)
+    assert clock.doubt is None
+    assert computer.turn(86_400 * 365) == Moment(NOW + timedelta(seconds=4), Basis.OPERATOR)
+
+
+def test_a_statement_is_a_floor_for_clocks_that_something_vouches_for(computer: Computer) -> None:
+    """Network time before what was stated is not believed; the statement is."""
+    computer.synchronise()
+    clock = computer.boot()
+    assert computer.pass_time().basis is Basis.NETWORK
+    later = NOW + timedelta(hours=2)
+    clock.state(Stated("0a" * 16, later, computer.ms))
+    assert computer.pass_time() == Moment(later + timedelta(seconds=1), Basis.OPERATOR)
+
+
+def test_a_statement_before_the_floor_is_not_believed(computer: Computer) -> None:
+    """What was signed since then shows that it was wrong."""
+    clock = computer.boot()
+    clock.state(Stated("0a" * 16, FLOOR - timedelta(days=1), computer.ms))
+    computer.floor = FLOOR
+    assert computer.pass_time().basis is Basis.FLOOR

@@ -188,7 +188,8 @@ def test_the_update_can_do_its_one_work() -> None:
     has = service("doorcheck-update.service")
     assert has["StateDirectory"] == "doorcheck"
     assert has["RestrictAddressFamilies"] == "none"
-    assert has["ExecStart"] == f"{PROGRAM} update /var/lib/doorcheck/inbox/public"
+    assert has["WorkingDirectory"] == "/var/lib/doorcheck/inbox"
+    assert has["ExecStart"] == f"{PROGRAM} update --time time.json public"
 
 
 def test_a_push_is_never_missed() -> None:

@@ -22,6 +22,11 @@ from doorcheck.edge.store import read_bounded
 if TYPE_CHECKING:
     from doorcheck.edge.rulefiles import Loaded
 
+STATE = Path("/var/lib/doorcheck")
+"""A door's folder."""
+RUNTIME = Path("/run/doorcheck")
+"""Where a running door reports, in memory."""
+
 
 class InputError(Exception):
     """An argument can't be used; the text names it, says why, and what to do."""

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from doorcheck.commands.update import STATE
+from doorcheck.commands.arguments import STATE
 from doorcheck.core.shifts import Shift
 from doorcheck.edge import register
 from doorcheck.edge.register import Register, RegisterError

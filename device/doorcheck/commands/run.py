@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from doorcheck.commands.arguments import RUNTIME, STATE
 from doorcheck.edge.panel import PanelError
 from doorcheck.edge.stall import EXIT_CODE
 from doorcheck.edge.systemd import ERROR, Notifier, log
@@ -15,8 +16,6 @@ from doorcheck.service.box import Box
 from doorcheck.service.parts import Places
 
 SETTINGS = Path("/etc/doorcheck/door.toml")
-STATE = Path("/var/lib/doorcheck")
-RUNTIME = Path("/run/doorcheck")
 EXAMPLES = f"""\
 examples:
   doorcheck run                                  as the service does, by {SETTINGS}

@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from doorcheck.commands import arguments as words
-from doorcheck.commands.arguments import InputError
+from doorcheck.commands.arguments import RUNTIME, STATE, InputError
 from doorcheck.core.moment import Basis
+from doorcheck.edge import asking
 from doorcheck.edge.clock import Clock, StatedClock, SystemClock
 from doorcheck.operator.progress import EVERY_S, PATIENCE_S
-from doorcheck.update import enrolment, install, status
-from doorcheck.update.errors import UpdateError
+from doorcheck.update import enrolment, install, statement, status
+from doorcheck.update.errors import TimeError, UpdateError
 from doorcheck.update.installation import Installed, Progress
 from doorcheck.update.state import State
 from doorcheck.update.status import Status
 
-STATE = Path("/var/lib/doorcheck")
 EXAMPLES = """\
 examples:
   doorcheck update --enrol for-devices/   once: pin the operator's root, take the deny list's key
@@ -57,6 +57,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"the door's folder (default: {STATE})",
     )
     parser.add_argument(
+        "--time",
+        metavar="FILE",
+        type=Path,
+        help="a signed statement of the time (`doorcheck operator tell-time`), taken first, if it is there",
+    )
+    parser.add_argument(
+        "--runtime",
+        metavar="FOLDER",
+        type=Path,
+        default=RUNTIME,
+        help=f"where the running door asks for the time (default: {RUNTIME})",
+    )
+    parser.add_argument(
         "--at",
         metavar="TIME",
         help="the time, as its operator states it, ISO 8601; without a zone it is UTC (default: the clock's)",
@@ -68,10 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Do the one thing asked for; see the exit codes in the examples."""
     state = State(arguments.state)
     try:
-        clock: Clock = SystemClock(Basis.OPERATOR)
-        if arguments.at is not None:
-            clock = StatedClock(words.time(arguments.at))
-        told, lines = _do(arguments, state, clock)
+        told, lines = _do(arguments, state, _clock(arguments, state))
     except InputError as error:
         print(f"doorcheck update: {error}", file=sys.stderr)
         return 2
@@ -79,6 +89,25 @@ def run(arguments: argparse.Namespace) -> int:
         return _refuse(error, state, arguments.json)
     print(json.dumps(told, indent=2) if arguments.json else "\n".join(lines))
     return 0
+
+
+def _clock(arguments: argparse.Namespace, state: State) -> Clock:
+    """What the operator states by hand or has signed, lately or in this boot; else the system's clock."""
+    if arguments.at is not None:
+        return StatedClock(words.time(arguments.at))
+    clock = SystemClock(Basis.OPERATOR)
+    stated = asking.read_taken(arguments.runtime)
+    if arguments.time is not None:
+        folder = arguments.folder or Path()
+        try:
+            new = statement.take(state, arguments.time, folder, arguments.runtime, clock.now_ms())
+        except TimeError as error:  # a clock that is right anyway needs none
+            print(f"doorcheck update: {error}", file=sys.stderr)
+        else:
+            if new is not None:
+                print(f"doorcheck update: the time was stated: {asking.shown(new)}", file=sys.stderr)
+                stated = new
+    return clock if stated is None else StatedClock(stated.now(clock.now_ms()))
 
 
 def _do(arguments: argparse.Namespace, state: State, clock: Clock) -> tuple[dict[str, Any], list[str]]:

@@ -5,7 +5,8 @@ makes every period check meaningless. So the box asks for evidence. Network time
 system's own client has synchronised since it started, and says so in a file (its system
 call for that is one that a confined service may not make). A battery-backed clock: there
 is one, it can be read, and the system shows its time. And whatever they say, no time is
-before the floor: the newest of what was released, signed, or seen here before.
+before the floor: the newest of what was released, signed, or seen here before. Where nothing
+vouches, an operator's signed statement does (`asking.py`), from when it came.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from doorcheck.core.moment import Basis, Moment
+from doorcheck.edge.asking import Stated
 
 SYNCHRONISED: Final = "run/systemd/timesync/synchronized"
 """Written by systemd-timesyncd each time it has set the clock by the network."""
@@ -113,6 +115,7 @@ class BoxClock:
         """Past for certain when this clock was made."""
         self._jump: tuple[Doubt, float] | None = None
         self._synchronised_at_s: float | None = None
+        self._stated: Stated | None = None
         self._basis = Basis.FLOOR
         self._look_at_ms = self._began_ms
         self.doubt: Doubt | None = Doubt.NO_EVIDENCE
@@ -133,12 +136,20 @@ class BoxClock:
         self.doubt = self._doubt(wall_s, floor.timestamp())
         if self.doubt is None:
             return Moment.at(wall_s, self._basis)
+        if self._stated is not None and (by_statement := self._stated.now(now_ms)) >= floor:
+            self.doubt = None
+            return Moment(by_statement, Basis.OPERATOR)
         passed = timedelta(milliseconds=now_ms - self._began_ms)
         return Moment(max(self._floor(), self._bound + passed), Basis.FLOOR)
 
     def remember(self, believed: Moment) -> None:
         """From now on, no time before that one is believed, whoever vouches for it."""
         self._bound, self._began_ms = max(self._bound, believed.utc), self._readings.now_ms()
+
+    def state(self, stated: Stated) -> None:
+        """Believe a verified statement where nothing else vouches; no earlier time from now on."""
+        self._stated = stated
+        self.remember(Moment(stated.now(self._readings.now_ms()), Basis.OPERATOR))
 
     def _watch(self, now_ms: int, wall_s: float) -> None:
         """Notice when the wall clock did not go as the monotonic one did."""

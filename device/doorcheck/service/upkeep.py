@@ -23,7 +23,8 @@ from doorcheck.core.moment import Basis, Moment
 from doorcheck.core.session import Decision, Session
 from doorcheck.core.verdict import Outcome
 from doorcheck.daemon import Door
-from doorcheck.edge import board, statefiles
+from doorcheck.edge import asking, board, statefiles
+from doorcheck.edge.asking import Asking
 from doorcheck.edge.board import Board
 from doorcheck.edge.clock import BoxClock, Doubt
 from doorcheck.edge.statefiles import Clerk, Report, Starts
@@ -74,6 +75,7 @@ class Upkeep:
     found: frozenset[Condition] = frozenset()
     ready: bool = False
     ledger: Ledger = field(init=False)
+    asking: Asking = field(init=False)
     _policy: Settings = field(default_factory=Settings)
     _began_ms: int = 0
     _started: datetime | None = None
@@ -92,6 +94,7 @@ class Upkeep:
         self._began_ms = self.clock.now_ms()
         self._remember_at_ms = self._began_ms
         self.ledger = Ledger(self._policy.counters.bin_minutes, self._policy.counters.keep_days, self.bins)
+        self.asking = Asking(self.places.state, self.places.runtime, self.clerk.put)
         self._outcomes = {outcome.value: 0 for outcome in Outcome}
         self._told_outcomes = dict(self._outcomes)
 
@@ -111,6 +114,9 @@ class Upkeep:
         if now_ms < self._look_at_ms:
             return
         self._look_at_ms = now_ms + LOOK_EVERY_MS
+        if (stated := self.asking.answer(now_ms)) is not None:
+            self.clock.state(stated)
+            self.log("time-stated", NOTICE, utc=asking.shown(stated))
         moment = self.clock.moment()
         self._follow_policy()
         self._look(moment, now_ms)

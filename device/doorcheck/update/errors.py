@@ -196,9 +196,18 @@ class ClockError(UpdateError):
 
     def __init__(self, now: datetime, why: str) -> None:
         super().__init__(
-            f"this door's clock shows {_time(now)}, which {why}: expiry can't be judged; set the clock, or "
-            "state the time with --at"
+            f"this door's clock shows {_time(now)}, which {why}: expiry can't be judged; set the clock, "
+            "bring a signed statement of the time (`doorcheck operator tell-time`), or give --at"
         )
+
+
+class TimeError(UpdateError):
+    """A statement of the time is not taken."""
+
+    code = "time"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the statement of the time: {why}")
 
 
 class FutureError(UpdateError):

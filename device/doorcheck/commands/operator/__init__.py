@@ -22,6 +22,7 @@ ACTIONS = {
     "withdraw-badge": (badges, "doors shall refuse a staff badge"),
     "badges": (badges, "who has a staff badge: authorised by whom, since when"),
     "publish": (publishing, "sign everything for the doors, as a folder to carry or push"),
+    "tell-time": (publishing, "sign the time for boxes that ask for it"),
     "status": (publishing, "what is listed, published, and about to expire"),
     "rotate": (publishing, "replace keys after a loss or a theft, or renew the root"),
     "take-over": (publishing, "after a restored backup: go on from a newer copy's version numbers"),

@@ -1,4 +1,4 @@
-"""`doorcheck operator publish`, `status`, `rotate`: what doors are given, and the keys behind it."""
+"""`doorcheck operator publish`, `status`, `rotate`, `tell-time`: what doors get, and the keys behind it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from doorcheck.commands.operator.shared import (
     say,
     time,
 )
+from doorcheck.edge.store import write_atomically
 from doorcheck.operator import publication, repository
 from doorcheck.operator.record import log, passphrase
 from doorcheck.operator.record.logentry import Action
@@ -43,6 +44,17 @@ This one goes on from the numbers of a newer copy of public/, once its own recor
 
 example:
   doorcheck operator take-over /media/stick/public
+"""
+TELL_TIME_TEXT = """\
+A box without network and without a clock that keeps time asks for it. Its question is another one
+every few minutes, and is good for ten: get it (a fleet's boxes tell it over SSH, see deploy/; on
+the box it is in /run/doorcheck/time-question), sign it here, bring the answer. One statement answers
+any number of boxes. The time is this computer's: look at its clock first.
+
+examples:
+  doorcheck operator tell-time 6f0e...c1 -o time.json
+  doorcheck operator tell-time --questions questions.txt -o time.json
+  doorcheck update --time time.json public/                          then, on the box
 """
 ROTATE_TEXT = """\
 Doors follow by themselves with their next update: a new root is signed by the old root keys.
@@ -79,6 +91,14 @@ def configure(name: str, parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="the daily keys' (default: it is asked for)",
     )
+    if name == "tell-time":
+        parser.epilog = TELL_TIME_TEXT
+        parser.add_argument("question", metavar="QUESTION", nargs="*", help="what a box asks: 32 hex digits")
+        parser.add_argument("--questions", metavar="FILE", type=Path, help="a file with one in each line")
+        parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="default: the terminal")
+        add_repo(parser)
+        add_at(parser)
+        return
     if name == "publish":
         parser.epilog = PUBLISH_TEXT
         parser.add_argument("--refresh", action="store_true", help="renew dates only")
@@ -113,6 +133,8 @@ def run(arguments: argparse.Namespace) -> int:
             return _rotate(arguments)
         case "take-over":
             return _take_over(arguments)
+        case "tell-time":
+            return _tell_time(arguments)
         case _:
             return _refresh(arguments) if arguments.refresh else _publish(arguments)
 
@@ -185,6 +207,28 @@ def _rotate(arguments: argparse.Namespace) -> int:
         new_folder=arguments.new_keys,
     )
     say(arguments, told.lines(), told.as_object())
+    return 0
+
+
+def _tell_time(arguments: argparse.Namespace) -> int:
+    asked = list(arguments.question)
+    if arguments.questions is not None:
+        try:
+            asked += arguments.questions.read_text(encoding="ascii").split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"cannot read {arguments.questions}: {error}") from error
+    if not asked:
+        raise UsageError("no question: name what the box asks, or --questions FILE")
+    at, repo = time(arguments), arguments.repo
+    secrets = _secrets(arguments, repository.timing_keys(repo))
+    data = repository.tell_time(repo, asked, at, secrets, folders=arguments.keys)
+    if arguments.output is None:
+        sys.stdout.write(data.decode("ascii"))
+        return 0
+    write_atomically(arguments.output, data, permissions=0o644)
+    item = {"utc": f"{at:%Y-%m-%dT%H:%M:%SZ}", "answered": len(set(asked)), "file": str(arguments.output)}
+    lines = [f"{arguments.output}: it is {item['utc']}; bring it to the box within ten minutes"]
+    say(arguments, lines, item)
     return 0
 
 

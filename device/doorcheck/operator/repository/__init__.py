@@ -37,6 +37,7 @@ from doorcheck.operator.repository.publishing import (
 from doorcheck.operator.repository.report import KeyStatus, RoleStatus, Status, key_custody, status
 from doorcheck.operator.repository.rotation import Rotated, new_key_names, renew_root, rotate
 from doorcheck.operator.repository.settings import EXPIRY_DAYS, Versions
+from doorcheck.operator.repository.timing import tell_time, timing_keys
 
 __all__ = [
     "DENY_KEY",
@@ -69,6 +70,8 @@ __all__ = [
     "rotate",
     "status",
     "take_over_numbers",
+    "tell_time",
+    "timing_keys",
     "token_keys",
     "verify",
 ]
