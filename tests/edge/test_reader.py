@@ -238,6 +238,7 @@ def test_a_lost_decoder_is_an_event_and_the_next_frame_is_read(
 def test_a_decoder_that_never_starts_is_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken installation makes each frame an event; it neither blocks nor escapes."""
     monkeypatch.setattr(reader_module, "START_MS", 50)
+    monkeypatch.setattr(reader_module, "START_MOST_MS", 50)
     asleep = (sys.executable, "-I", "-c", "import signal; signal.pause()")
     for command in (asleep, ("/bin/false",)):
         with Reader(command=command) as broken:
@@ -245,6 +246,24 @@ def test_a_decoder_that_never_starts_is_an_event(monkeypatch: pytest.MonkeyPatch
                 with pytest.raises(DecoderHangError):
                     broken.read(frame(scene()))
             assert broken.kills == 2
+
+
+def test_a_decoder_that_starts_slowly_is_let_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each frame meanwhile is an event, within its bound; the decoder is not replaced, and then it reads."""
+    monkeypatch.setattr(reader_module, "START_MS", 20)
+    slow = (*COMMAND_LINE[:-1], f"import time; time.sleep(1); {COMMAND_LINE[-1]}")
+    with Reader(command=slow) as reader:
+        shown = frame(scene(code()))
+        told: list[str] = []
+        found: list[Symbol] = []
+        while not found and len(told) < 500:
+            try:
+                found = reader.read(shown)
+            except DecoderHangError as error:
+                told.append(str(error))
+        assert [symbol.data for symbol in found] == [PASS]
+        assert set(told) == {"the decoder is still starting"}
+        assert reader.kills == 0
 
 
 def held_by_this_process() -> tuple[list[str], list[str], int]:

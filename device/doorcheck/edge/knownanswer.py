@@ -26,8 +26,8 @@ QUIET: Final = 4
 """Light modules around a code and between two, as the standard wants them."""
 PIXELS: Final = 4
 """Of a module's edge."""
-TRIES: Final = 3
-"""After switching on, a slow card may take longer to load a decoder than one is given."""
+TRIES: Final = 16
+"""After switching on, a slow card takes its time to load a decoder; each try waits `reader.START_MS`."""
 _GOOD: Final = (
     "{s0qhJ0uxDfP&Py*=wBapn$rF*BPk|X0Cv`COLATfzvL4y1TDy=Ki3rfP%>Ejw;W#Ab|d=s;a80s=t5$p+U|qX=8u@(@+?H`73C<"
     "05r?&<aK;^gn$np!~DwC1djmCy$>CJNz%pu=f?PuT1)aYfU!Oy-YN9VYXGV~vE$GtYwCdXm{3MGXmwEl79!=AtS@-;05vCT%)GcF"

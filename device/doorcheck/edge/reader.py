@@ -71,8 +71,10 @@ STILL_ATTEMPTS: tuple[Attempt, ...] = (
 DOUBLE_PIXELS_MOST = 4_000_000
 """A picture larger than this is not doubled: its codes are not too small."""
 START_MS = 1500
-"""A decoder that is not there by then will not come; a slow board takes half a second. One turn of
-the door's loop may have to wait for it, and all its waits are less than half of the watchdog's."""
+"""So long one turn of the door's loop may wait for a decoder that is starting: all its waits are less
+than half of the watchdog's. A slow board takes half a second."""
+START_MOST_MS = 20_000
+"""A decoder that is not there by then will not come, on any board with any card; until then it is let be."""
 FIRST_CAPACITY_BYTES = 1 << 21
 ANSWER_BYTES_MOST = 1 << 22
 """As many bytes as 255 of the largest symbols hold, and more; a decoder gone mad might say anything."""
@@ -96,9 +98,9 @@ _SYMBOL_FORMATS = {
 
 
 class DecoderHangError(Exception):
-    """The decoder did not come back from a frame, or ended on it; it has been replaced.
+    """The decoder did not come back from a frame, or ended on it, and has been replaced; or is starting.
 
-    The text says which of both, and nothing of the frame.
+    The text says which, and nothing of the frame.
     """
 
 
@@ -132,6 +134,7 @@ class _Decoder:
         self._poll = select.poll()
         self._poll.register(self._answers, select.POLLIN)
         self._opening = False
+        self._spawned = time.monotonic()
         self.open(opening)
 
     def open(self, attempt: Attempt) -> None:
@@ -139,6 +142,11 @@ class _Decoder:
         with contextlib.suppress(BrokenPipeError):  # then the wait for the answer fails
             os.write(self._commands, COMMAND.pack(attempt, 0, 0, 0, 0))
         self._opening = True
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it has not answered yet, and may still do so."""
+        return self._opening and time.monotonic() - self._spawned < START_MOST_MS / 1000
 
     def show(self, frame: Frame) -> None:
         """Put a frame where the decoder can see it. Raises ValueError when its buffer is too short."""
@@ -241,7 +249,8 @@ class Reader:
         """Every symbol that this frame's attempt finds; the next frame gets the next attempt.
 
         The same bytes are returned once. Raises `DecoderHangError` when the deadline has
-        passed or the decoder ended; the next frame is read as if nothing had been.
+        passed, the decoder ended, or a new one is not there yet; the next frame is read as if
+        nothing had been.
         """
         attempt = self._plan[self._turn % len(self._plan)]
         self._turn += 1
@@ -316,6 +325,8 @@ class Reader:
         try:
             return decoder.ask(attempt, frame, until)
         except TimeoutError:
+            if decoder.is_starting:
+                raise DecoderHangError("the decoder is still starting") from None
             problem = "did not come back in time; it was killed"
         except (EOFError, struct.error, KeyError):
             problem = "ended on a frame"
