@@ -116,6 +116,7 @@ class CameraTable(_Table, frozen=True):
     height: Annotated[int, msgspec.Meta(ge=480, le=2592)] = 960
     full_fps: Annotated[int, msgspec.Meta(ge=5, le=60)] = 15
     idle_fps: Annotated[int, msgspec.Meta(ge=1, le=60)] = 3
+    """Frames that are read a second while nothing moves in view; the sensor itself stays quick."""
 
 
 class PanelTable(_Table, frozen=True):

@@ -90,7 +90,7 @@ def camera_from(settings: CameraTable, now_ms: Callable[[], int]) -> Camera:
         case "picamera2":
             return PiCamera(settings, now_ms)
         case "webcam":
-            return WebcamCamera(settings.device, now_ms)
+            return WebcamCamera(settings.device, now_ms, (settings.width, settings.height), settings.full_fps)
         case "pictures":
             return PicturesCamera(Path(settings.device), settings.full_fps, now_ms)
         case _:

@@ -15,7 +15,6 @@ LUMA_FIRST = frozenset(
     {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "nv21", "gray"}
 )
 """Pixel formats whose first plane is the luma: used as it is, without a conversion."""
-WANTED = {"video_size": "1280x960", "framerate": "30"}
 STOP_WAIT_S = 2.0
 
 
@@ -56,11 +55,15 @@ def _why(error: Exception) -> str:
 class WebcamCamera:
     """A V4L2 camera. A thread of its own captures; the latest frame wins.
 
-    Raises `CameraError` when the device can't be opened; from `next` when it stopped.
+    Size in pixels and pace are wishes: one that can't do them gives what it gives. Raises
+    `CameraError` when the device can't be opened; from `next` when it stopped.
     """
 
-    def __init__(self, device: str, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, device: str, now_ms: Callable[[], int], size: tuple[int, int] = (1280, 960), fps: int = 30
+    ) -> None:
         self._device = device
+        self._wanted = {"video_size": f"{size[0]}x{size[1]}", "framerate": str(fps)}
         self._now_ms = now_ms
         self._changed = threading.Condition()
         self._latest: Frame | None = None
@@ -72,7 +75,7 @@ class WebcamCamera:
 
     def _open(self, av: ModuleType) -> Any:
         refused: Exception | None = None
-        for options in (WANTED, {}):  # a camera that can't do what is wanted does what it can
+        for options in (self._wanted, {}):  # a camera that can't do what is wanted does what it can
             try:
                 return av.open(self._device, format="v4l2", options=options)
             except (av.FFmpegError, OSError, ValueError) as error:

@@ -73,7 +73,7 @@ ENGLISH: Final = CardText(
         ),
         Outcome.OUT_OF_ORDER: (
             "Cross and mark in turn: out of order",
-            "The box can judge nobody. It refuses nobody either.",
+            "The box can judge nobody. No light at all, or one that never changes, says the same.",
             "Check passes another way. Call the person in charge.",
         ),
     },
@@ -134,7 +134,7 @@ FRENCH: Final = CardText(
         ),
         Outcome.OUT_OF_ORDER: (
             "Croix et point d'exclamation en alternance\N{NO-BREAK SPACE}: en panne",
-            "La boîte ne peut juger personne. Elle ne refuse personne non plus.",
+            "La boîte ne peut juger personne. De même si aucune lampe ne s'allume ou ne change.",
             "Contrôlez autrement. Appelez le responsable.",
         ),
     },
@@ -195,7 +195,7 @@ GERMAN: Final = CardText(
         ),
         Outcome.OUT_OF_ORDER: (
             "Kreuz und Ausrufezeichen im Wechsel: außer Betrieb",
-            "Der Kasten kann niemanden prüfen. Er weist auch niemanden ab.",
+            "Der Kasten kann niemanden prüfen. Gar kein Licht oder eines, das sich nie ändert: ebenso.",
             "Pässe anders prüfen. Die Leitung anrufen.",
         ),
     },

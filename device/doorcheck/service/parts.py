@@ -16,7 +16,6 @@ from doorcheck.edge.gpio import sink_from
 from doorcheck.edge.motion import SparingReader
 from doorcheck.edge.panel import Metronome, PanelDriver, PanelError, monotonic_ms
 from doorcheck.edge.pins import PinsError
-from doorcheck.edge.playback import PicturesCamera
 from doorcheck.edge.reader import Reader
 from doorcheck.edge.statefiles import Starts, StateFileError
 from doorcheck.edge.store import StoreError, read_bounded
@@ -86,11 +85,7 @@ class Eyes:
     @classmethod
     def open(cls, table: CameraTable, reader: Reader, now_ms: Callable[[], int]) -> Eyes:
         """The camera of those settings, before that reader. Raises `CameraError`."""
-        if table.kind == "pictures":
-            camera: Camera = PicturesCamera(Path(table.device), table.full_fps, now_ms)
-        else:
-            camera = camera_from(table, now_ms)
-        resting, pace = sparing(camera, table)
+        resting, pace = sparing(camera_from(table, now_ms), table)
         return cls(resting, SparingReader(reader, pace))
 
 
