@@ -41,6 +41,37 @@ find_python() {
     return 1
 }
 
+# Become root for apt-get: sets $as_root. Returns 1 where that can't be.
+may_install() {
+    as_root=
+    [ "$(id -u)" -eq 0 ] || { as_root=sudo && command -v sudo >/dev/null; }
+}
+
+apt_install() { # apt_install PACKAGE...
+    # shellcheck disable=SC2086 # empty or one word
+    quietly $as_root apt-get -q update || say "the list of packages could not be renewed; trying with the one that is here"
+    # shellcheck disable=SC2086 # empty or one word
+    quietly $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 "$@"
+}
+
+# Programs that only some tests want, and are skipped without. Only CI installs them: a server for
+# SSH would listen on somebody's laptop.
+want_programs() { # want_programs PROGRAM:PACKAGE...
+    missing=
+    for pair in "$@"; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair##*:}"
+    done
+    [ "$missing" ] || return 0
+    if [ "${CI-}" != true ] || ! command -v apt-get >/dev/null || ! may_install; then
+        say "a few tests will be skipped, for want of the system packages$missing"
+        return 0
+    fi
+    say "installing system packages that some tests use:$missing"
+    # shellcheck disable=SC2086 # a list of words
+    apt_install $missing || say "that failed (apt-get's words are above): tests that want them are skipped"
+}
+
 install_python() {
     if ! command -v apt-get >/dev/null; then
         die "needs Python 3.11 or newer with its modules venv and ensurepip: install them, then run again"
@@ -48,22 +79,14 @@ install_python() {
     if version=$(/usr/bin/python3 -c 'import sys; v = sys.version_info; print(*v[:2], sep="."); sys.exit(v >= (3, 11))' 2>/dev/null); then
         die "needs Python 3.11 or newer, and this system's is $version: use Debian 12, Raspberry Pi OS 12, or newer"
     fi
-    as_root=
-    if [ "$(id -u)" -ne 0 ]; then
-        as_root=sudo
-        command -v sudo >/dev/null || die "needs the system package python3-venv, and there is no sudo here:" \
-            "run 'apt-get install python3-venv' as root, then the same command again"
-    fi
+    may_install || die "needs the system package python3-venv, and there is no sudo here:" \
+        "run 'apt-get install python3-venv' as root, then the same command again"
     say "installing the system package python3-venv with ${as_root:+$as_root }apt-get:" \
         "Debian keeps the part of Python that makes virtual environments in a package of its own"
     if [ "$as_root" ] && ! sudo true; then
         die "sudo said no: have someone who may run 'apt-get install python3-venv', then the same command again"
     fi
-    # shellcheck disable=SC2086 # empty or one word
-    quietly $as_root apt-get -q update || say "the list of packages could not be renewed; trying with the one that is here"
-    # shellcheck disable=SC2086 # empty or one word
-    quietly $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends \
-        -o DPkg::Lock::Timeout=300 python3-venv ||
+    apt_install python3-venv ||
         die "could not install python3-venv (apt-get's words are above). Is this machine online? $retry"
     find_python || die "python3-venv is installed, and yet no Python here is 3.11 or newer with venv and ensurepip"
 }
