@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from doorcheck.commands import arguments as words
 from doorcheck.commands.arguments import InputError
-from doorcheck.lab import measure, measuredeny, measurepress
+from doorcheck.lab import measure, measurebox, measuredeny, measurepress
 
 EXAMPLES = """\
 examples:
@@ -20,9 +20,9 @@ examples:
 
 parts: passes (text to verdict), frames (decoding, with and without a code), streams (hard
 frames decided within a second), datamatrix (its cost, and 2D-Docs read within a second),
-processes (start, memory), rules (cases of profiles: the shipped ones, or those named), deny
-(the deny list of up to 20 million entries, beside SQLite and LMDB), revoke (passes read from
-200 rendered press pictures: a quarter of an hour).
+processes (start, memory), box (the service: to READY, memory, processor at rest), rules
+(cases of profiles: the shipped ones, or those named), deny (the deny list of up to 20 million
+entries, beside SQLite and LMDB), revoke (passes read from 200 rendered press pictures: ten minutes).
 Candidates take turns in short batches; medians are of batches, ratios of medians of one
 run. They compare; they are no tests. pyzbar and OpenCV are shown where they are installed
 (pip install pyzbar opencv-python-headless; apt install libzbar0).
@@ -34,6 +34,7 @@ PARTS: dict[str, Callable[[], measure.Table | list[measure.Table]]] = {
     "streams": measure.streams,
     "datamatrix": measure.datamatrix,
     "processes": measure.processes,
+    "box": measurebox.tables,
     "rules": measure.rules,
     "deny": measuredeny.tables,
     "revoke": measurepress.tables,
