@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import re
+import resource
+import signal
 import subprocess
 import sys
 import traceback
@@ -15,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.app.desk import Desk
 
 from doorcheck.cli import main
 from doorcheck.commands import lab as lab_command
@@ -22,7 +26,9 @@ from doorcheck.core import denylist
 from doorcheck.core.counters import Counters
 from doorcheck.core.session import Session
 from doorcheck.core.trust import TrustList
+from doorcheck.core.verdict import Outcome
 from doorcheck.core.verify import trace_with_claims, verify
+from doorcheck.edge import statefiles
 from doorcheck.lab import flaws, french, issuer, story
 from doorcheck.lab.bench import Bench, Case
 from doorcheck.lab.issuer import Person
@@ -200,3 +206,52 @@ def _holders() -> Counter[str]:
     gc.collect()
     names = {"Certificate", "Name", "Vaccination", "Claims", "Pass", "Unverified", "_Judgement"}
     return Counter(kind for one in gc.get_objects() if (kind := type(one).__name__) in names)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, people: tuple[Person, ...]) -> Desk:
+    """A door with a marked person's pass before its camera."""
+    desk = Desk(tmp_path)
+    desk.bench.person = people[0]
+    desk.hold_up()
+    return desk
+
+
+def everything(desk: Desk) -> str:
+    """All that the service leaves behind: log, state, runtime; but not the pictures that it was shown."""
+    paths = [path for path in desk.folder.rglob("*") if path.is_file() and path.parent != desk.pictures]
+    assert {"log", "status.json", "metrics.prom"} <= {path.name for path in paths}
+    names = "\n".join(map(str, paths))
+    return names + b"\n".join(path.read_bytes() for path in paths).decode("latin-1")
+
+
+def test_the_service_leaves_nothing_of_a_visitor(desk: Desk, assert_clean: Silent) -> None:
+    """Ended by its operator: log, state, counters, metrics, what it told systemd, and its status."""
+    with desk.run() as running:
+        running.hear("READY=1")
+        running.wait_for(lambda: running.report()["frames"] > 30, "frames")
+        status = desk.status()[1] + desk.status("--json")[1]
+        running.send(signal.SIGTERM)
+        assert running.ends()[0] == 0
+        told = "".join(message for _, message in running.told)
+    outcomes = [outcome for counts in statefiles.read_counters(desk.kept).values() for outcome in counts]
+    assert Outcome.ADMIT in outcomes
+    assert_clean(everything(desk) + status + told)
+
+
+def test_a_service_that_is_aborted_leaves_nothing_of_a_visitor(desk: Desk, assert_clean: Silent) -> None:
+    """As the watchdog ends it, under the unit's limit: stacks in the log, no core, no name."""
+    unit = Path(__file__).parents[2] / "systemd" / "doorcheck.service"
+    assert "\nLimitCORE=0\n" in unit.read_text()
+    with desk.run(PYTHONFAULTHANDLER="1") as running:
+        running.hear("READY=1")
+        running.wait_for(lambda: running.report()["frames"] > 15, "frames")
+        for pid in (running.process.pid, *running.decoders()):
+            resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+        running.send(signal.SIGABRT)
+        _, ended = os.waitpid(running.process.pid, 0)
+        assert os.WTERMSIG(ended) == signal.SIGABRT
+        assert not os.WCOREDUMP(ended)
+        running.logs("Fatal Python error: Aborted")
+    assert not [path for path in desk.folder.rglob("core*") if path.is_file()]
+    assert_clean(everything(desk))
