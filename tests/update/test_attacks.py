@@ -78,7 +78,7 @@ def test_each_message_is_another(tried: Tried) -> None:
 
 
 def test_every_refusal_is_in_the_catalogue() -> None:
-    """An error that no attack provokes may be one that nobody would see; the rest is in `test_update.py`."""
+    """An error that no attack provokes may be one that nobody would see; the rest has tests of its own."""
     named = {error for error, _, _ in ATTACKS.values()}
     elsewhere = {
         errors.DeclinedError,
@@ -86,6 +86,7 @@ def test_every_refusal_is_in_the_catalogue() -> None:
         errors.NotEnrolledError,
         errors.NothingBeforeError,
         errors.OtherRootError,
+        errors.TimeError,
     }
     assert named | elsewhere == set(UpdateError.__subclasses__())
 
