@@ -7,8 +7,10 @@ import os
 import re
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from configparser import RawConfigParser
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -298,3 +300,15 @@ def test_the_waits_of_a_turn_are_less_than_half_of_the_watchdog() -> None:
     seconds = re.fullmatch(r"(\d+)s?", unit["Service"]["WatchdogSec"])
     assert seconds is not None
     assert sum(WAITS_MS.values()) < int(seconds[1]) * 1000 / 2, WAITS_MS
+
+
+def test_bins_that_are_over_are_told_to_whoever_collects(desk: Desk) -> None:
+    """Those of earlier runs at once, and the one that is still filling not at all."""
+    hour = timedelta(hours=1)
+    bins = {desk.now.replace(minute=0, second=0) - n * hour: Counter({Outcome.ADMIT: 7}) for n in (2, 1)}
+    (desk.kept / statefiles.COUNTERS).write_bytes(statefiles.encode_counters(bins))
+    with desk.run() as running:
+        path = desk.runtime / statefiles.COUNTERS
+        running.wait_for(path.exists, "counters")
+        assert statefiles.read_counters(desk.runtime) == bins
+        assert path.stat().st_mode & 0o777 == statefiles.TOLD_PERMISSIONS

@@ -13,7 +13,7 @@ from tests.app.desk import COMMAND, WITHIN_S, Desk
 from doorcheck.cli import main
 from doorcheck.core.moment import Basis
 from doorcheck.edge import asking, clock
-from doorcheck.update import statement
+from doorcheck.update import statement, telling
 from doorcheck.update.state import State
 
 BY, SECRET = "Anna Muller", "a passphrase of some length"
@@ -76,7 +76,7 @@ def test_the_operator_signs_for_many_boxes_at_once(
     runtime.mkdir()
     assert main(["update", "--enrol", str(repo / "for-devices"), "--state", str(state)]) == 0
     (runtime / asking.QUESTIONS).write_bytes(b'[{"question":"%s","at_ms":0}]' % (b"0b" * 16))
-    taken = statement.take(State(state), output, repo / "public", runtime, 1_000)
+    taken = telling.take(State(state), output, repo / "public", runtime, 1_000)
     assert taken is not None
     assert taken.utc == AT + timedelta(days=2)
     assert main(words) == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from doorcheck.core.question import is_question
 from doorcheck.edge import asking
 from doorcheck.edge.asking import ANSWER_WITHIN_MS, ASK_EVERY_MS, Asked, Asking, Stated
 
@@ -62,7 +63,7 @@ def test_questions_follow_each_other_and_old_ones_go(door: Door) -> None:
             assert now_ms - one.at_ms <= ANSWER_WITHIN_MS + ASK_EVERY_MS
         seen.append(door.asked()[0].question)
     assert len(set(seen)) == 12
-    assert all(map(asking.is_question, seen))
+    assert all(map(is_question, seen))
 
 
 def test_an_answer_is_taken_once(door: Door) -> None:

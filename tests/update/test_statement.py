@@ -13,7 +13,7 @@ from tests.update.simulator import Repository
 
 from doorcheck.edge import asking
 from doorcheck.edge.asking import ANSWER_WITHIN_MS, Asked, Stated
-from doorcheck.update import statement
+from doorcheck.update import statement, telling
 from doorcheck.update.errors import TimeError
 
 MINE, OTHER = "0a" * 16, "0b" * 16
@@ -42,7 +42,7 @@ class Box:
     def take(self, pushed: Path | None = None, after_ms: int = 60_000) -> Stated | None:
         """What `doorcheck update --time` does first."""
         now_ms = ASKED_MS + after_ms
-        return statement.take(
+        return telling.take(
             self.fleet.state, self.file, pushed or Path("nowhere"), self.runtime, now_ms, disk=self.fleet.disk
         )
 
@@ -86,9 +86,9 @@ def test_no_file_is_no_statement(box: Box) -> None:
         (lambda box: box.sign(utc=AT - timedelta(days=40)), "past for sure"),
         (lambda box: box.sign(repository=Repository(AT)), "not signed by the keys"),
         (lambda box: (box.sign(), box.ask()), "asks for no time"),
-        (lambda box: box.file.write_bytes(b"{}"), "is not one"),
-        (lambda box: box.file.write_bytes(b"\xff" * 100), "is not one"),
-        (lambda box: box.file.write_bytes(bytes(statement.LARGEST_BYTES + 1)), "can't be read"),
+        (lambda box: box.file.write_bytes(b"{}"), "this is none"),
+        (lambda box: box.file.write_bytes(b"\xff" * 100), "this is none"),
+        (lambda box: box.file.write_bytes(bytes(telling.LARGEST_BYTES + 1)), "can't be read"),
         (lambda box: box.file.mkdir(), "can't be read"),
     ],
 )

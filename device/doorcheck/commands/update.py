@@ -18,7 +18,7 @@ from doorcheck.core.moment import Basis
 from doorcheck.edge import asking
 from doorcheck.edge.clock import Clock, StatedClock, SystemClock
 from doorcheck.operator.progress import EVERY_S, PATIENCE_S
-from doorcheck.update import enrolment, install, statement, status
+from doorcheck.update import enrolment, install, status, telling
 from doorcheck.update.errors import TimeError, UpdateError
 from doorcheck.update.installation import Installed, Progress
 from doorcheck.update.state import State
@@ -100,7 +100,7 @@ def _clock(arguments: argparse.Namespace, state: State) -> Clock:
     if arguments.time is not None:
         folder = arguments.folder or Path()
         try:
-            new = statement.take(state, arguments.time, folder, arguments.runtime, clock.now_ms())
+            new = telling.take(state, arguments.time, folder, arguments.runtime, clock.now_ms())
         except TimeError as error:  # a clock that is right anyway needs none
             print(f"doorcheck update: {error}", file=sys.stderr)
         else:

@@ -19,13 +19,12 @@ from typing import Annotated, Final
 
 import msgspec
 
+from doorcheck.core.question import DIGITS, PATTERN
 from doorcheck.edge.store import read_bounded
 
 QUESTIONS: Final = "time-question"
 STATED: Final = "stated.json"
 TAKEN: Final = "time-stated"
-DIGITS: Final = 32
-PATTERN: Final = rf"\A[0-9a-f]{{{DIGITS}}}\Z"
 ASK_EVERY_MS: Final = 300_000
 ANSWER_WITHIN_MS: Final = 600_000
 """A question that old is answered no more: that bounds how late a statement can be held back."""
@@ -56,11 +55,6 @@ class Stated(msgspec.Struct, frozen=True):
     def now(self, now_ms: int) -> datetime:
         """The time that follows from it; the crystal that counts on is good for seconds a day."""
         return self.utc + timedelta(milliseconds=now_ms - self.at_ms)
-
-
-def is_question(text: str) -> bool:
-    """Whether it could be one."""
-    return len(text) == DIGITS and all(digit in "0123456789abcdef" for digit in text)
 
 
 def encode_stated(stated: Stated) -> bytes:

@@ -1,9 +1,10 @@
 """The small files a running door leaves: its report, its counters, the time it has seen, its starts.
 
-In the runtime folder, in memory, every few seconds: `status.json` and `metrics.prom`. In the
-door's folder, on the card, rarely, under `door/`: `counters.json` when a bin is over, `last-time`
-once an hour, `starts.json` at each start. All are written whole or not at all; whoever
-reads one takes a damaged file for none, and says so.
+In the runtime folder, in memory: `status.json` and `metrics.prom` every few seconds, and
+`counters.json` with the bins that are over. In the door's folder, on the card, rarely, under
+`door/`: `counters.json` when a bin is over, `last-time` once an hour, `starts.json` at each
+start. All are written whole or not at all; whoever reads one takes a damaged file for none, and
+says so.
 """
 
 from __future__ import annotations

@@ -217,8 +217,12 @@ class Upkeep:
         )
 
     def _count(self, moment: Moment) -> None:
-        """When a bin is over, it is written, and told."""
-        if self._binned is not None and self.ledger.is_over(self._binned, moment.utc):
+        """When a bin is over, it is written, and told; those of earlier runs are told at the start."""
+        is_over = self._binned is not None and self.ledger.is_over(self._binned, moment.utc)
+        if is_over or self._binned is None:
+            told = statefiles.encode_counters(self.ledger.told(moment.utc))
+            self.clerk.put(self.places.runtime / statefiles.COUNTERS, told, statefiles.TOLD_PERMISSIONS)
+        if is_over:
             self._told_outcomes = dict(self._outcomes)
             self._told_latency_ms = self.door.tempo.latency_ms()
             self.clerk.put(self._counters_path, statefiles.encode_counters(self.ledger.kept(moment.utc)))
