@@ -21,13 +21,13 @@ from doorcheck import config
 from doorcheck.core import denyfile
 from doorcheck.core.denytable import DenyTable
 from doorcheck.edge.store import StoreError, read_bounded, write_atomically
-from doorcheck.operator import badges
+from doorcheck.operator import badges, releases
 from doorcheck.operator.progress import shown
 from doorcheck.operator.record.logchain import Head, HeadError
 from doorcheck.operator.repository import DENY_KEY, FOR_DEVICES
 from doorcheck.operator.repository.errors import RepositoryError, os_reason
 from doorcheck.operator.repository.publicfolder import PublicFolder
-from doorcheck.operator.workspace import Workspace
+from doorcheck.operator.workspace import LISTS, Workspace
 
 PREVIOUS = "previous"
 WORLD = "world.json"
@@ -64,6 +64,8 @@ def compose(repo: Path, at: datetime, head: Head, scratch: Path) -> Composed:
     )
     made.targets["settings.toml"] = settings
     _badges(made, repo, at, scratch)
+    if releases.load(repo) is not None:
+        made.targets[releases.FILE] = repo / LISTS / releases.FILE
     world = {"format": 1, "published": _text(at), "log": head.to_object()}
     path = scratch / WORLD
     path.write_bytes(json.dumps(world, sort_keys=True).encode() + b"\n")

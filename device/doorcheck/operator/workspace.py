@@ -6,6 +6,7 @@
     lists/profile/           the venue's rules, a folder as `edge/rulefiles.py` reads it
     lists/settings.toml      the doors' settings
     lists/badges.json        who has a staff badge (`badges.py`); no name of it is published
+    lists/release.json       which version of the program doors shall run (`releases.py`)
 
 Nothing here is written but through `change.commit`, which puts each change on record.
 The lists are the operators' secret: the hash of a 2D-Doc can be guessed by who knows its

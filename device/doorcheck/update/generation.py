@@ -1,7 +1,7 @@
 """A generation on the door's disk: everything of one publication, in one folder, for good.
 
     metadata/            the signed metadata that was trusted when it was made
-    trust.dctl, deny.dcdl, deny.key, world.json, settings.toml, badges.json, profile/
+    trust.dctl, deny.dcdl, deny.key, world.json, settings.toml, badges.json, release.json, profile/
     manifest.json        length and SHA-256 of every file above, and where this one came from
 
 Nothing in it is ever changed. Files may have names in two generations (hard links).
@@ -34,9 +34,10 @@ from doorcheck.edge import rulefiles
 from doorcheck.edge.denymap import open_verified
 from doorcheck.edge.rulefiles import ProfileError
 from doorcheck.edge.store import read_bounded
-from doorcheck.update import names
+from doorcheck.update import names, release
 from doorcheck.update.errors import DenyKeyError, KnownAnswerError, UnusableError
 from doorcheck.update.names import Hexadecimal, LogHead, PublicationError, Published
+from doorcheck.update.release import ReleaseError
 
 MANIFEST = "manifest.json"
 METADATA = "metadata"
@@ -154,6 +155,7 @@ class Generation:
         trust = self._trust()
         settings = self._settings()
         badges = self._badges()
+        self._check_release()
         profile = self._profile()
         deny = self._deny()
         issued = datetime.fromtimestamp(trust.issued, UTC)
@@ -194,6 +196,14 @@ class Generation:
             return badge.load_keys(self._read(names.BADGES)) if self._has(names.BADGES) else BadgeKeys()
         except KeysError as error:
             raise UnusableError(names.BADGES, str(error)) from error
+
+    def _check_release(self) -> None:
+        """It is root's script that takes it; here it is only seen to be one."""
+        try:
+            if self._has(names.RELEASE):
+                release.read(self._read(names.RELEASE))
+        except ReleaseError as error:
+            raise UnusableError(names.RELEASE, str(error)) from error
 
     def _profile(self) -> rulefiles.Loaded | None:
         if not any(map(names.is_rules, self.manifest.files)):

@@ -11,16 +11,18 @@ import msgspec
 from doorcheck import config
 from doorcheck.core import badge, trust
 from doorcheck.edge import strictjson
+from doorcheck.update import release
 
 TRUST = "trust.dctl"
 DENY = "deny.dcdl"
 WORLD = "world.json"
 SETTINGS = "settings.toml"
 BADGES = "badges.json"
+RELEASE = "release.json"
 PROFILE = "profile"
 REQUIRED = (WORLD, TRUST, DENY)
 """Without rules a door judges by the minimum, without settings by the defaults, without badges no
-badge counts."""
+badge counts, without a release the program stays as it is."""
 MOST_PROFILE_FILES = 200
 LARGEST_DELTA_BYTES = 128 * 1024 * 1024
 
@@ -28,6 +30,7 @@ LARGEST_BYTES = {
     WORLD: 16 * 1024,
     SETTINGS: config.LARGEST_BYTES,
     BADGES: badge.LARGEST_KEYS_BYTES,
+    RELEASE: release.LARGEST_BYTES,
     TRUST: trust.LARGEST_BYTES,
     DENY: 1024 * 1024 * 1024,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from doorcheck.commands.operator import badges, leaks, lists, publishing, record, setting_up, venue
+from doorcheck.commands.operator import badges, leaks, lists, program, publishing, record, setting_up, venue
 from doorcheck.commands.operator.shared import FAILURES, UsageError
 
 ACTIONS = {
@@ -18,6 +18,7 @@ ACTIONS = {
     "unrevoke": (leaks, "take a pass off the deny list again"),
     "use-rules": (venue, "choose the venue's rules"),
     "use-settings": (venue, "choose the doors' settings"),
+    "use-release": (program, "choose the version of the program that doors shall run"),
     "badge": (badges, "make a staff badge: it opens and closes shifts in the doors' register"),
     "withdraw-badge": (badges, "doors shall refuse a staff badge"),
     "badges": (badges, "who has a staff badge: authorised by whom, since when"),

@@ -7,6 +7,7 @@
     profile        profile/, a folder
     settings       settings.toml
     badges         badges.json
+    release        release.json
 
 A file's hash is that of its bytes; a folder's is that of a CBOR map, in the deterministic
 form, of each file's path in it (bytes, with "/") to its hash. Empty folders do not count.
@@ -34,6 +35,7 @@ _PATHS = (
     (re.compile("profile"), ""),
     (re.compile("settings"), ".toml"),
     (re.compile("badges"), ".json"),
+    (re.compile("release"), ".json"),
 )
 PROFILE = "profile"
 

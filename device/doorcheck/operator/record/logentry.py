@@ -63,6 +63,7 @@ class Action(enum.Enum):
     SET_SETTINGS = "set-settings"
     ISSUE_BADGE = "issue-badge"
     WITHDRAW_BADGE = "withdraw-badge"
+    SET_RELEASE = "set-release"
     PUBLISH = "publish"
 
 
