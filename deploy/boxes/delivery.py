@@ -29,8 +29,8 @@ from deploy.boxes.said import Said
 from deploy.boxes.verdict import Step, judge
 
 ASK_WITHIN_S: Final = 30.0
-FIRST_LOOK_S: Final = 0.5
-SLOWER: Final = 1.5
+FIRST_LOOK_S: Final = 1.0
+SLOWER: Final = 1.7
 MOST_BETWEEN_S: Final = 10.0
 
 
