@@ -71,6 +71,22 @@ def test_a_door_from_enrolment_to_back(fleet: Fleet, shell: Shell) -> None:
     ]
 
 
+def test_what_is_installed_is_told_besides(fleet: Fleet, shell: Shell, tmp_path: Path) -> None:
+    """After an update and after a refusal: the same as the status says, for anybody to read."""
+    first = fleet.push(fleet.repository.publish())
+    file = tmp_path / "update.json"
+    assert shell.run(first, "--tell", file)[0] == 0
+    told = json.loads(file.read_bytes())
+    assert (told, file.stat().st_mode & 0o777) == (shell.json("--status")[1], 0o644)
+    assert told["generation"] == 1
+    file.unlink()
+    assert shell.run(tmp_path / "nothing", "--tell", file)[0] == 2
+    assert json.loads(file.read_bytes()) == told
+    code, out, err = shell.run(first, "--tell", tmp_path / "no" / "folder")
+    assert (code, out.split()[0]) == (0, "already")
+    assert "folder" in err
+
+
 def test_status_for_people(running: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     """Everything about a door on one screen; what expired does not stop it."""
     shell = Shell(running, capsys)

@@ -17,6 +17,7 @@ from doorcheck.commands.arguments import RUNTIME, STATE, InputError
 from doorcheck.core.moment import Basis
 from doorcheck.edge import asking
 from doorcheck.edge.clock import Clock, StatedClock, SystemClock
+from doorcheck.edge.store import StoreError, write_atomically
 from doorcheck.operator.progress import EVERY_S, PATIENCE_S
 from doorcheck.update import enrolment, install, status, telling
 from doorcheck.update.errors import TimeError, UpdateError
@@ -74,6 +75,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="the time, as its operator states it, ISO 8601; without a zone it is UTC (default: the clock's)",
     )
+    parser.add_argument(
+        "--tell",
+        metavar="FILE",
+        type=Path,
+        help="also write what is installed then, as --status --json says it",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -81,7 +88,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Do the one thing asked for; see the exit codes in the examples."""
     state = State(arguments.state)
     try:
-        told, lines = _do(arguments, state, _clock(arguments, state))
+        clock = _clock(arguments, state)
+        try:
+            told, lines = _do(arguments, state, clock)
+        finally:
+            if arguments.tell is not None:
+                _tell(arguments.tell, state, clock)
     except InputError as error:
         print(f"doorcheck update: {error}", file=sys.stderr)
         return 2
@@ -123,6 +135,15 @@ def _do(arguments: argparse.Namespace, state: State, clock: Clock) -> tuple[dict
         else:
             done = install.update(state, arguments.folder, clock.moment(), progress=progress)
     return _installed_object(done), list(_installed_lines(done, back=arguments.back))
+
+
+def _tell(file: Path, state: State, clock: Clock) -> None:
+    """Keep what is installed for others to read; it hides nothing of how the update went."""
+    try:
+        seen = json.dumps(_status_object(status.look(state, clock.moment())), indent=2)
+        write_atomically(file, f"{seen}\n".encode(), permissions=0o644)
+    except (StoreError, UpdateError) as error:
+        print(f"doorcheck update: {error}", file=sys.stderr)
 
 
 def _refuse(error: UpdateError, state: State, as_json: bool) -> int:
