@@ -72,13 +72,35 @@ def test_a_chip_that_fails_is_an_error(file_chip: Path, fault: int, told: str) -
     lines = Lines(str(file_chip), [16])
     filechip.break_down(file_chip, fault)
     with pytest.raises(GpioError, match=told):
-        Lines(str(file_chip), [25])
+        Lines(str(file_chip), [25], busy_ms=50)
     with pytest.raises(GpioError, match="can't set lines"):
         lines.set({16: True})
     with pytest.raises(GpioError, match="can't read line"):
         lines.get(16)
     with pytest.raises(GpioError):
         lines.close()
+
+
+@pytest.mark.parametrize("chip", ["auto", "by path"])
+def test_a_chip_whose_group_comes_late_is_waited_for(
+    file_chip: Path, monkeypatch: pytest.MonkeyPatch, chip: str
+) -> None:
+    """At boot the device is there before udev has given it to the group."""
+    dev = file_chip.parent / "dev"
+    dev.mkdir()
+    path = dev / "gpiochip0"
+    filechip.make(path, "pinctrl-rp1")
+    opened, refusals = filechip.Chip, [PermissionError(errno.EACCES, "Permission denied")] * 3
+
+    def late(where: str) -> filechip.Chip:
+        if refusals:
+            raise refusals.pop()
+        return opened(where)
+
+    monkeypatch.setattr(filechip, "Chip", late)
+    with Lines("auto" if chip == "auto" else str(path), [16], dev=dev) as lines:
+        assert lines.path == str(path)
+    assert not refusals
 
 
 def test_another_chip_is_not_taken_for_the_headers(file_chip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

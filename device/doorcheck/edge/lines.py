@@ -26,7 +26,9 @@ CHIPS: Final = ("pinctrl-bcm2835", "pinctrl-bcm2711", "pinctrl-rp1")
 `pinctrl-bcm2712` is another one)."""
 
 BUSY_MS: Final = 2_000
-"""How long to wait for lines that another process still holds: the one before may be ending."""
+"""How long to wait for lines that another process still holds, for the one before may be ending; and for
+the right to use the chip: at boot it is there a moment before its group is."""
+_PASSING: Final = frozenset({errno.EBUSY, errno.EACCES})
 
 
 class GpioError(Exception):
@@ -54,10 +56,10 @@ class Lines:
     ) -> None:
         """Ask for the lines; `chip` is a device's path, or "auto" for the one behind the header."""
         self.outputs = frozenset(outputs)
-        self.path = _find(dev) if chip == "auto" else chip
         value = _gpiod().line.Value
         self._values = {False: value.INACTIVE, True: value.ACTIVE}
-        self._request: LineRequest | None = _requested(self.path, outputs, inputs, busy_ms)
+        self.path = chip
+        self._request: LineRequest | None = self._patiently(lambda: self._ask(chip, dev, inputs), busy_ms)
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +91,25 @@ class Lines:
                 self._request.release()
                 self._request = None
 
+    def _patiently(self, ask: Callable[[], LineRequest], busy_ms: int) -> LineRequest:
+        """Ask again while what stands in the way may pass, so long."""
+        until = time.monotonic() + busy_ms / 1000
+        while True:
+            try:
+                return ask()
+            except FileNotFoundError as error:
+                raise NoChipError(f"there is no {self.path}: name another chip in [panel] chip") from error
+            except OSError as error:
+                if error.errno not in _PASSING or time.monotonic() >= until:
+                    raise GpioError(f"{self.path}: {_advice(error)}") from error
+            except ValueError as error:
+                raise GpioError(f"{self.path}: {error}: is it the chip behind the header?") from error
+            time.sleep(0.02)
+
+    def _ask(self, chip: str, dev: Path, inputs: Collection[int]) -> LineRequest:
+        self.path = _find(dev) if chip == "auto" else chip
+        return _requested(self.path, self.outputs, inputs)
+
     def _sound(self) -> LineRequest:
         if self._request is None:
             raise GpioError(f"{self.path}: the lines were given back")
@@ -98,17 +119,20 @@ class Lines:
 def _find(dev: Path) -> str:
     """The chip behind the header, by its label: numbers differ between boards and kernels."""
     gpiod = _gpiod()
-    seen = []
+    seen, refused = [], None
     for path in sorted(dev.glob("gpiochip*")):
         try:
             with gpiod.Chip(str(path)) as chip:
                 label = chip.get_info().label
         except OSError as error:
             seen.append(f"{path.name} ({error.strerror})")
+            refused = error if error.errno == errno.EACCES else refused
             continue
         if label in CHIPS:
             return str(path)
         seen.append(f"{path.name} ({label})")
+    if refused is not None:
+        raise refused
     told = f"only {', '.join(seen)}" if seen else "none"
     raise NoChipError(
         f"no gpiochip of a Raspberry Pi's header in {dev}, {told}: "
@@ -116,36 +140,17 @@ def _find(dev: Path) -> str:
     )
 
 
-def _requested(path: str, outputs: Collection[int], inputs: Collection[int], busy_ms: int) -> LineRequest:
+def _requested(path: str, outputs: Collection[int], inputs: Collection[int]) -> LineRequest:
     gpiod = _gpiod()
     down, direction = gpiod.line.Bias.PULL_DOWN, gpiod.line.Direction
     output = gpiod.LineSettings(direction=direction.OUTPUT, output_value=gpiod.line.Value.INACTIVE, bias=down)
     config = dict.fromkeys(outputs, output)
     config |= dict.fromkeys(inputs, gpiod.LineSettings(direction=direction.INPUT, bias=down))
-    try:
-        with gpiod.Chip(path) as chip:
-            for bcm in config:
-                _check_name(path, bcm, chip.get_line_info(bcm).name)
-            return _patiently(lambda: chip.request_lines(config, CONSUMER), busy_ms)
-    except FileNotFoundError as error:
-        raise NoChipError(f"there is no {path}: name another chip in [panel] chip") from error
-    except OSError as error:
-        raise GpioError(f"{path}: {_advice(error)}") from error
-    except ValueError as error:
-        raise GpioError(f"{path}: {error}: is it the chip behind the header?") from error
-
-
-def _patiently(request: Callable[[], LineRequest], busy_ms: int) -> LineRequest:
-    """Ask again while another holds the lines, so long. Raises `OSError`."""
-    until = time.monotonic() + busy_ms / 1000
-    while time.monotonic() < until:
-        try:
-            return request()
-        except OSError as error:
-            if error.errno != errno.EBUSY:
-                raise
-            time.sleep(0.02)
-    return request()
+    with gpiod.Chip(path) as chip:
+        for bcm in config:
+            _check_name(path, bcm, chip.get_line_info(bcm).name)
+        request: LineRequest = chip.request_lines(config, CONSUMER)
+        return request
 
 
 def _check_name(path: str, bcm: int, name: str | None) -> None:
