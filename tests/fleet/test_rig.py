@@ -48,13 +48,14 @@ def test_a_host_restarts_itself(venue: Venue) -> None:
 
 
 def test_power_is_cut_and_files_stay(venue: Venue) -> None:
-    """After `off` nothing of it runs; after `on` its files are there."""
+    """After `off` nothing of it runs; after `on` its files are there, and services start."""
     venue.ssh("door-1", "admin", "echo kept >kept; sync")
     venue.hosts.off("door-1")
     assert not container.members(venue.hosts.places, "door-1")
     venue.hosts.on("door-1")
     venue.hosts.wait(["door-1"])
     assert venue.ssh("door-1", "admin", "cat", "kept").said == "kept\n"
+    assert venue.inside("door-1", "systemd-run", "--wait", "--quiet", "/bin/true").code == 0
 
 
 def test_a_disk_fills(venue: Venue) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import subprocess
 import time
@@ -110,20 +111,30 @@ def inside(places: Places, host: str, *words: str) -> list[str]:
 def kill(places: Places, host: str) -> None:
     """Cut the power: every process of the host dies at once, nothing is told to end."""
     group = groups(places, host)[0]
-    if not group.is_dir():
-        return
-    (group / "cgroup.kill").write_text("1")
+    if group.is_dir():
+        (group / "cgroup.kill").write_text("1")
     deadline = time.monotonic() + GONE_WITHIN_S
-    while members(places, host):
+    while members(places, host) or not forget(places, host):
         if time.monotonic() > deadline:
             raise RigError(f"{host}: processes {members(places, host)} survive SIGKILL; see /proc/PID/stack")
         time.sleep(0.02)
 
 
-def forget(places: Places, host: str) -> None:
-    """Remove the host's empty control groups."""
+def forget(places: Places, host: str) -> bool:
+    """Remove the host's empty control groups; False while one is still in use.
+
+    They may not be used again: in a group that was killed once, Linux (6.18) also kills what is
+    later cloned into a group below it.
+    """
     for group in groups(places, host):
-        for folder in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
-            folder.rmdir()
-        if group.is_dir():
-            group.rmdir()
+        below = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
+        for folder in (*below, group):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+                return False
+    return True

@@ -171,7 +171,6 @@ def down(places: Places) -> None:
     for group in places.cgroup:
         for host in sorted(path.name for path in group.glob("*/")) if group.is_dir() else []:
             container.kill(places, host)
-            container.forget(places, host)
         if group.is_dir():
             group.rmdir()
     link.end_all(places)
