@@ -77,6 +77,8 @@ def judge(trial: Trial, seen: Seen, now_s: float) -> tuple[Step, str]:
         return _at_the_gate(trial, seen, now_s)
     if seen.active == "inactive":
         return Step.PAUSED, "the door was stopped by hand; its trial begins anew when it is started"
+    if seen.active != "active":
+        return Step.WAIT, f"on probation; the door's service is {seen.active or 'unknown'}"
     if now_s - trial.ready_s >= trial.probation_s:
         return Step.PASSED, f"it ran for {trial.probation_s} seconds without a restart"
     return Step.WAIT, f"on probation, {int(now_s - trial.ready_s)} of {trial.probation_s} seconds"
