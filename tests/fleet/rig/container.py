@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import shlex
 import subprocess
 import time
@@ -14,6 +16,7 @@ from tests.fleet.rig.machine import RigError, call
 from tests.fleet.rig.places import NETNS, Places
 
 GONE_WITHIN_S: Final = 10.0
+THERE_WITHIN_S: Final = 30.0
 RESTARTED: Final = 133
 
 
@@ -34,7 +37,10 @@ def nspawn(root: Path, *words: str) -> list[str]:
 
 
 def start(places: Places, host: str, root: Path, console: Path, *words: str) -> None:
-    """Start the host; `words` end nspawn's command line (`--boot`, or a command)."""
+    """Start the host, and wait until its process 1 is there.
+
+    `words` end nspawn's command line (`--boot`, or a command). Raises `RigError` when it isn't there in time.
+    """
     argv = nspawn(
         root,
         f"--machine={host}",
@@ -59,6 +65,13 @@ def start(places: Places, host: str, root: Path, console: Path, *words: str) -> 
             stderr=log,
             check=True,
         )
+    # Who is switched off while it is still on its way would not be found.
+    deadline = time.monotonic() + THERE_WITHIN_S
+    while leader(places, host) is None:
+        if time.monotonic() > deadline:
+            said = console.read_text(errors="replace")[-1500:]
+            raise RigError(f"{host} did not start within {THERE_WITHIN_S:.0f} s; systemd-nspawn says: {said}")
+        time.sleep(0.02)
 
 
 def run_in(places: Places, root: Path, script: str, *binds: str) -> str:
@@ -71,8 +84,10 @@ def run_in(places: Places, root: Path, script: str, *binds: str) -> str:
 def members(places: Places, host: str) -> list[int]:
     """All processes of the host, by their numbers on this machine."""
     found: list[int] = []
-    for procs in groups(places, host)[0].rglob("cgroup.procs"):
-        found += [int(word) for word in procs.read_text().split()]
+    # Groups come and go meanwhile; os.walk passes over what went.
+    for folder, _, _ in os.walk(groups(places, host)[0]):
+        with contextlib.suppress(OSError):
+            found += [int(word) for word in Path(folder, "cgroup.procs").read_text().split()]
     return found
 
 
@@ -127,10 +142,9 @@ def forget(places: Places, host: str) -> bool:
     later cloned into a group below it.
     """
     for group in groups(places, host):
-        below = sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True)
-        for folder in (*below, group):
+        for folder, _, _ in os.walk(group, topdown=False):
             try:
-                folder.rmdir()
+                Path(folder).rmdir()
             except FileNotFoundError:
                 continue
             except OSError as error:

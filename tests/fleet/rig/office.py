@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -142,6 +143,6 @@ def finish(argv: list[str], environment: dict[str, str], feed: bytes = b"") -> D
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """End what a command started, if it did not end by itself: the whole of its session."""
-    if process.poll() is None:
+    """End whatever a command left running of its session."""
+    with contextlib.suppress(ProcessLookupError):  # nothing
         os.killpg(process.pid, signal.SIGKILL)

@@ -40,7 +40,7 @@ class LateError(Exception):
     """Something that was waited for did not come; the text says what."""
 
 
-def wait_for(look: Callable[[], T | None], what: str, within_s: float = WITHIN_S) -> T:
+def wait_for(look: Callable[[], T | None], what: str, within_s: float = WITHIN_S, every_s: float = 0.3) -> T:
     """Look until there is something to see. Raises `LateError`."""
     deadline = time.monotonic() + within_s
     while True:
@@ -49,7 +49,7 @@ def wait_for(look: Callable[[], T | None], what: str, within_s: float = WITHIN_S
             return seen
         if time.monotonic() > deadline:
             raise LateError(f"{what}: not within {within_s:.0f} s")
-        time.sleep(0.3)
+        time.sleep(every_s)
 
 
 @dataclass(frozen=True, slots=True)
