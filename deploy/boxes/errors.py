@@ -89,6 +89,18 @@ class ForbiddenError(ContactError):
         )
 
 
+class BusyError(ContactError):
+    """Somebody else's copy to the same box is under way."""
+
+    code = "busy"
+
+    def __init__(self, place: str) -> None:
+        super().__init__(
+            f"another copy to {place} is under way, another operator's perhaps, and did not end in the time "
+            "there was; run it again"
+        )
+
+
 class FullError(ContactError):
     """No space left on the box."""
 

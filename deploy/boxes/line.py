@@ -19,6 +19,7 @@ from typing import Final
 
 from deploy.boxes.errors import (
     BrokenError,
+    BusyError,
     ContactError,
     ForbiddenError,
     FullError,
@@ -36,6 +37,8 @@ _UNREACHABLE = re.compile(
     r"timed out|No route to host|Network is unreachable|Connection refused|Could not resolve|"
     r"Connection (reset|closed) by|kex_exchange_identification|banner exchange|Host is down"
 )
+_RRSYNC_BUSY = "Another instance of rrsync"
+"""rrsync lets one copy in at a time, and sends the next one away."""
 _RSYNC_FULL = 11, 23
 """rsync's codes for an error in file I/O, and for files that were not transferred."""
 _RSYNC_TIMED_OUT = 30, 35
@@ -165,6 +168,8 @@ class Line:
             return FullError(self.place)
         if code in _RSYNC_TIMED_OUT:
             return TimedOutError("sending", self.place, within_s)
+        if _RRSYNC_BUSY in said:
+            return BusyError(self.place)
         if "rrsync" in said or "Permission denied (13)" in said:
             return ForbiddenError(self.account, self.place, said)
         if (

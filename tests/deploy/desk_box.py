@@ -28,7 +28,7 @@ WITHIN_S = 20.0
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 REPORT = """#!/bin/sh
 case ${{SSH_ORIGINAL_COMMAND-status}} in
-status | counters) exec cat {folder}/said.json ;;
+status | counters | status-after-*) exec cat {folder}/said.json ;;
 esac
 exit 2
 """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 from deploy.boxes import parcel, said
 from deploy.boxes.errors import (
+    BusyError,
     ContactError,
     ForbiddenError,
     HostKeyError,
@@ -93,6 +96,22 @@ def test_the_push_account_stays_in_its_inbox(box: DeskBox, public: Path) -> None
         with pytest.raises(ContactError):
             line.send(["-r"], [str(public / "targets" / "list")], to, WITHIN_S)
     assert not (box.folder / "escaped").exists()
+
+
+def test_one_copy_at_a_time(box: DeskBox, public: Path) -> None:
+    """While another copy holds the inbox ours is told that it is busy, and nothing is changed."""
+    line = box.lines().push
+    before = sorted(box.inbox.rglob("*"))
+    held = os.open(box.inbox, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        (public / "targets" / "later").touch()
+        with pytest.raises(BusyError):
+            Parcel(public, Wanted(1, 1)).bring(line, WITHIN_S)
+        assert sorted(box.inbox.rglob("*")) == before
+    finally:
+        os.close(held)
+    assert "public/targets/later" in Parcel(public, Wanted(1, 1)).bring(line, WITHIN_S)
 
 
 def test_another_host_key_gets_nothing(box: DeskBox, tmp_path: Path, public: Path) -> None:

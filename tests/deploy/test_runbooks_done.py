@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -213,25 +214,16 @@ def test_stolen_box(fleet: Fleet) -> None:
     assert fleet.judges(text) is Reason.LISTED_SIGNATURE
 
 
-def test_badge_keys(fleet: Fleet) -> None:
+def test_badge_keys(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     """A new key with the first badge, the others without; one that is lost is withdrawn by its number."""
     fleet.go_through("badge-keys", "badge --new-key", "badge --name")
     assert (fleet.folder / "noor.pdf").read_bytes().startswith(b"%PDF")
-    number = next(
-        word for word in _said(fleet, "doorcheck operator badges").split() if len(word) >= 8 and _is_hex(word)
-    )
+    capsys.readouterr()
+    assert fleet.do("doorcheck operator badges --json") == 0
+    number = json.loads(capsys.readouterr().out)["badges"][0]["id"]
     fleet.names["3f09c2d1"] = number[:8]
     fleet.go_through("badge-keys", "badges", "withdraw-badge", "publish")
     assert fleet.push() == 0
-
-
-def _said(fleet: Fleet, text: str) -> str:
-    words = [*shlex.split(text), "--repo", str(fleet.repo)]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
-
-
-def _is_hex(word: str) -> bool:
-    return all(letter in "0123456789abcdef" for letter in word)
 
 
 def test_wrong_time(fleet: Fleet) -> None:

@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 from deploy.boxes import said
 from deploy.boxes.delivery import Delivery, LateError, Limits
-from deploy.boxes.errors import ContactError, OlderError, RefusedError, ReturnedError, UnreachableError
+from deploy.boxes.errors import (
+    BusyError,
+    ContactError,
+    OlderError,
+    RefusedError,
+    ReturnedError,
+    UnreachableError,
+)
 from deploy.boxes.line import Line
 from deploy.boxes.parcel import Parcel
 from deploy.boxes.verdict import Step, Wanted
@@ -52,6 +59,8 @@ class FakeBox:
 
     answers: list[bytes | ContactError]
     brought: list[tuple[str, ...]] = field(default_factory=list)
+    busy: int = 0
+    """How many copies are sent away, because another's is under way."""
 
     def ask(self, _word: str, _within_s: float) -> bytes:
         """The next answer; the last one for ever."""
@@ -62,6 +71,9 @@ class FakeBox:
 
     def send(self, options: list[str], sources: list[str], _to: str, _within_s: float) -> list[str]:
         """Note what came."""
+        if self.busy:
+            self.busy -= 1
+            raise BusyError("desk")
         self.brought.append(
             ("again" if "--checksum" in options else "", *[Path(one).name for one in sources])
         )
@@ -158,6 +170,20 @@ def test_two_operators_at_once(deliver: Deliver) -> None:
     box, delivery = deliver(box_says(), theirs, theirs, box_says(timestamp=2, last=ended(WORD)))
     assert delivery.run().step is Step.DONE
     assert [names[-1] for names in box.brought] == ["public", "finished", "finished"]
+
+
+def test_anothers_copy_is_waited_for(deliver: Deliver) -> None:
+    """While another operator's copy is under way ours waits for its turn, for as long as a copy may take."""
+    box, delivery = deliver(box_says(), box_says(timestamp=2, last=ended(WORD)))
+    box.busy = 5
+    assert delivery.run().step is Step.DONE
+    assert [names[-1] for names in box.brought] == ["public", "finished"]
+    assert delivery.timer.now_s() > 5
+    box, delivery = deliver(box_says())
+    box.busy = 10_000
+    with pytest.raises(BusyError):
+        delivery.run()
+    assert delivery.timer.now_s() <= delivery.limits.send_s
 
 
 def test_an_older_publication_is_not_brought(deliver: Deliver) -> None:

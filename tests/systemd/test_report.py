@@ -73,6 +73,22 @@ def test_status_is_what_is_asked_for_without_a_word(root: Path) -> None:
     assert (found["question"], found["counters"]) == (QUESTION, None)
 
 
+def test_the_answer_to_a_push_comes_when_there_is_one(root: Path) -> None:
+    """At once where it is there; else when the next push was looked at, whosever it was."""
+    assert told(root, "status-after-abc") == told(root, "status")
+    words = [sys.executable, "-IS", str(REPORT), str(root)]
+    asking = {"SSH_ORIGINAL_COMMAND": "status-after-def"}
+    last = root / "var/lib/doorcheck/told/last.json"
+    with subprocess.Popen(words, env=asking, stdout=subprocess.PIPE) as waiting:
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(0.5)
+        new = last.with_name("new")
+        new.write_text(json.dumps({"format": 1, "push": "def", "exit": 0, "said": None}))
+        new.replace(last)
+        found = json.loads(waiting.communicate(timeout=10)[0])
+    assert found["update"]["last"]["push"] == "def"
+
+
 def test_each_word_asks_for_its_own(root: Path) -> None:
     """The same object each time, with nothing in the place of what was not asked for."""
     assert told(root, "counters")["counters"] == {"format": 1, "bins": []}
@@ -100,6 +116,9 @@ def test_each_word_asks_for_its_own(root: Path) -> None:
         "rsync --server --sender -vlogDtpre.iLsfxC . /etc/",
         "internal-sftp",
         "../status",
+        "status-after-",
+        "status-after-$(id)",
+        "status-after-" + "x" * 65,
         "status\udce9",
         "x" * 100_000,
     ],
@@ -174,4 +193,7 @@ def test_it_is_fast() -> None:
     """Of a hundred boxes that are asked at once each takes a moment: no `site`, no `pathlib`."""
     assert REPORT.read_text().startswith("#!/usr/bin/python3 -IS\n")
     imports = [line for line in REPORT.read_text().splitlines() if line.startswith(("import ", "from "))]
-    assert imports == ["from __future__ import annotations", "import json", "import os", "import sys"]
+    assert imports == [
+        "from __future__ import annotations",
+        *("import json", "import os", "import sys", "import time"),
+    ]

@@ -9,8 +9,9 @@ import hashlib
 import operator
 import struct
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Protocol
 
 MAGIC = b"doorcheck deny list "
@@ -188,21 +189,20 @@ class DenyTable:
         """
         start = self._buffer[:HASHES_AT]
         checksum = hashlib.sha256(start)
-        bounds = pairwise(end for (end,) in struct.iter_unpack("<I", start[INDEX_AT:INDEX_END]))
-        passed, last = 0, b""
-        for prefix, (first, end) in enumerate(bounds):
-            if not passed == first <= end <= self._count:
-                raise _bad_index(prefix)
-            for chunk in self.chunks(first, end):
-                checksum.update(chunk)
-                hashes = split(chunk)
-                if last >= hashes[0] or not all(map(operator.lt, hashes, hashes[1:])):
-                    raise DenyListError(f"damaged: not in order at prefix {prefix:04x} (copy it again)")
-                last = hashes[-1]
-                if not hashes[0][:2] == last[:2] == prefix.to_bytes(2, "big"):
-                    raise _bad_index(prefix)
-            passed = end
-        if passed != self._count or any(start[INDEX_END:]):
+        found, last = Counter[int](), b""
+        for chunk in self.chunks(0, self._count):
+            checksum.update(chunk)
+            hashes = split(chunk)
+            if last >= hashes[0] or not all(map(operator.lt, hashes, hashes[1:])):
+                late = next(second for first, second in pairwise((last, *hashes)) if first >= second)
+                raise DenyListError(f"damaged: not in order at prefix {late[:2].hex()} (copy it again)")
+            last = hashes[-1]
+            found.update(_prefixes(chunk))
+        ends = accumulate(map(found.__getitem__, range(PREFIXES)), initial=0)
+        for prefix, (end, counted) in enumerate(zip(self.index(), ends, strict=True), start=-1):
+            if end != counted:
+                raise _bad_index(max(prefix, 0))
+        if any(start[INDEX_END:]):
             raise _bad_index(PREFIXES)
         if checksum.digest() != self.checksum:
             raise DenyListError("damaged: its checksum does not fit (copy it again)")
@@ -235,3 +235,8 @@ def split(chunk: bytes | bytearray) -> tuple[bytes, ...]:
     """The hashes that a chunk is made of."""
     whole = struct.Struct(f"{HASH_BYTES}s" * (len(chunk) // HASH_BYTES))  # struct.unpack would keep them all
     return whole.unpack(chunk)
+
+
+def _prefixes(chunk: bytes) -> tuple[int, ...]:
+    """The first two bytes of each hash in a chunk."""
+    return struct.Struct(">" + "H14x" * (len(chunk) // HASH_BYTES)).unpack(chunk)
