@@ -26,7 +26,7 @@ examples:
   python -m deploy.report report status.jsonl -o fleet.html     the same as one page, with pictures
   python -m deploy.report forget status.jsonl north             it was taken out of service
 
-`deploy/fleet status` and `deploy/fleet report` do all of this.
+`deploy/fleet status`, `report` and `forget` do all of this.
 
 exit codes: 0 all boxes are well (take, report, forget: done), 1 some are not (forget: not all were
 there), 2 bad usage, or a file can't be read or written

@@ -104,8 +104,8 @@ def test_help_names_every_command() -> None:
     done = subprocess.run(
         [DEPLOY / "fleet", "--help"], capture_output=True, text=True, timeout=60, check=True
     )
-    told = set(re.findall(r"^  ([a-z-]+) {2,}", done.stdout, re.MULTILINE)) | {"meet"}
-    assert told == {*PLAYBOOKS, "meet", "report"}
+    told = set(re.findall(r"^  ([a-z-]+) {2,}", done.stdout, re.MULTILINE)) | {"meet", "forget"}
+    assert told == {*PLAYBOOKS, "meet", "report", "forget"}
     assert (
         subprocess.run([DEPLOY / "fleet", "no-such"], capture_output=True, timeout=60, check=False).returncode
         == 1

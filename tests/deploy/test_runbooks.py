@@ -119,8 +119,8 @@ def check_fleet(words: list[str]) -> None:
     text = (ROOT / "deploy" / "fleet").read_text()
     command, *rest = words
     assert re.search(rf"^  {command} ", text, re.MULTILINE), f"deploy/fleet has no {command}"
-    if command == "report":
-        check_report(["report", "status.jsonl", *rest])
+    if command in ("report", "forget"):
+        check_report([command, "status.jsonl", *rest])
         return
     if command == "meet":
         assert rest
@@ -197,7 +197,7 @@ def check_doorcheck_action(words: list[str]) -> None:
         "doorcheck publish",
         "deploy/fleet push",
         "deploy/fleet status -e doorcheck_nobody=1",
-        "python -m deploy.report forget",
+        "deploy/fleet forget",
         "/usr/local/libexec/doorcheck/release undo",
         "sudo curl x",
     ],
