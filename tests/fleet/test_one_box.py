@@ -1,4 +1,4 @@
-"""New keys of every kind, and a release by its own command, on a real host."""
+"""New keys of every kind, a release by its own command, and the end of a box, on a real host."""
 
 from __future__ import annotations
 
@@ -81,3 +81,19 @@ def test_a_release_by_its_own_command(venue: Venue) -> None:
         return (told["current"], told["on_trial"]) == (NEXT, False)
 
     wait_for(is_kept, "the release is kept")
+
+
+def test_out_of_service(venue: Venue) -> None:
+    """Decommission: only by a typed word; then no state, program, key or account is left, nor its history."""
+    history = venue.office.folder / "state" / "status.jsonl"
+    assert venue.fleet("decommission", "--limit", "door-1", "-e", "sure=no").code != 0
+    assert venue.verdict("door-1", venue.office.issue("still a door")) == "ADMIT"
+    assert "door-1" in history.read_text()
+    done = well(venue.fleet("decommission", "--limit", "door-1", "-e", "sure=wipe"))
+    assert "destroy the card" in done.said
+    gone = ("var/lib/doorcheck", "var/lib/doorcheck-release", "opt/doorcheck", "etc/doorcheck")
+    assert [name for name in gone if venue.path("door-1", name).exists()] == []
+    users = venue.path("door-1", "etc/passwd").read_text()
+    assert "doorcheck" not in users
+    assert "Permission denied" in venue.ssh("door-1", "status", "status", account="doorcheck-status").said
+    assert "door-1" not in history.read_text()
