@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from doorcheck.core.symbol import Symbol, SymbolFormat
@@ -246,6 +248,33 @@ def test_a_frame_goes_back_even_if_looking_fails() -> None:
     """A frame that is not what it says: the error comes out, the buffer goes back."""
     played = Playing([Frame(memoryview(bytes(10)), 640, 480, 640, 5)])
     with pytest.raises(ValueError, match="buffer is not large enough"):
+        SparingCamera(played, Pace(3, 15)).next(0)
+    assert played.released == [5]
+
+
+class EndedError(BaseException):
+    """As the service raises it from a signal's handler."""
+
+
+@pytest.mark.parametrize("after", ["reduce", "point", "frombuffer"])
+def test_a_buffer_goes_back_when_a_signal_ends_the_look(after: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever in Pillow the handler runs: the camera can unmap the buffer, and the end is told as an end."""
+
+    class Mapped(Playing):
+        def release(self, frame: Frame) -> None:
+            frame.luma.release()  # fails while anybody holds a view of it
+            super().release(frame)
+
+    holder: Any = PIL.Image if after == "frombuffer" else PIL.Image.Image
+    run = getattr(holder, after)
+
+    def ended(*arguments: Any, **options: Any) -> Any:
+        kept = run(*arguments, **options)
+        raise EndedError(str(len(kept.size)))
+
+    monkeypatch.setattr(holder, after, ended)
+    played = Mapped([blank(5)])
+    with pytest.raises(EndedError):
         SparingCamera(played, Pace(3, 15)).next(0)
     assert played.released == [5]
 

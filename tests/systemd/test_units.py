@@ -257,6 +257,12 @@ def test_the_door_cannot_write_its_lists() -> None:
     assert "-/var/lib/doorcheck/generations" in paths
 
 
+def test_the_door_leaves_nothing_where_anybody_may() -> None:
+    """ProtectSystem=strict spares /run/lock and /dev/shm; the unit does not."""
+    paths = service("doorcheck.service")["ReadOnlyPaths"].split()
+    assert {"/run", "-/dev/shm"} <= set(paths)
+
+
 def test_the_watchdog_leaves_stacks_behind() -> None:
     """A door that hangs is aborted within ten seconds, and Python says where it stood."""
     has = service("doorcheck.service")

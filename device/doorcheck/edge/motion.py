@@ -12,6 +12,7 @@ in bands; a sensor that is exposed anew changes them all). A hand does not.
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from operator import sub
@@ -130,13 +131,18 @@ class SparingCamera:
         frame = self.camera.next(timeout_ms)
         if frame is None:
             return None
-        due = False
         try:
             due = self._due(frame)
-        finally:
-            if not due:
-                self.camera.release(frame)
-        return frame if due else None
+        except BaseException as error:
+            # A signal's handler may end the door here, in the middle of Pillow: what looked at the
+            # frame would hold its buffer for as long as the exception lasts.
+            traceback.clear_frames(error.__traceback__)
+            self.camera.release(frame)
+            raise
+        if not due:
+            self.camera.release(frame)
+            return None
+        return frame
 
     def _due(self, frame: Frame) -> bool:
         if self._motion.moved(frame):
