@@ -90,10 +90,10 @@ class Header:
         """The first levels, since that time, of which `want` is true. Raises `HeaderError`."""
         until_s = time.monotonic() + timeout_s
         with self._changed:
-            seen = 0
+            seen = bisect.bisect_left(self.changes, since_s, key=lambda levels: levels.at_s)
             while True:
                 for levels in self.changes[seen:]:
-                    if levels.at_s >= since_s and want(levels):
+                    if want(levels):
                         return levels
                 seen = len(self.changes)
                 left_s = until_s - time.monotonic()
@@ -103,6 +103,10 @@ class Header:
                         f"not within {timeout_s:.0f} s; the last that was lit: {last or 'nothing'}"
                     )
                 self._changed.wait(left_s)
+
+    def changes_since(self, since_s: float) -> list[Levels]:
+        """What changed since then."""
+        return self.changes[bisect.bisect_left(self.changes, since_s, key=lambda levels: levels.at_s) :]
 
     def await_lit(self, name: str, timeout_s: float, since_s: float = 0.0) -> Levels:
         """When that output was first high since then. Raises `HeaderError`."""

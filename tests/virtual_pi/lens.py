@@ -8,12 +8,14 @@ from __future__ import annotations
 import mmap
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from doorcheck.core.symbol import SymbolFormat
+from doorcheck.lab.carriers import code_modules
 from doorcheck.lab.scenes import HEIGHT, WIDTH, Prop, Scene, render
 
 MAGIC: Final = b"doorlens"
@@ -22,6 +24,9 @@ SLOTS: Final = 4096
 SIZE_BYTES: Final = 4 << 20
 TIME: Final = 64
 """Where the machine tells its time (`board/dist-packages/virtual_pi_clock.py`)."""
+KEPT: Final = 400
+"""So many pictures are kept for a timeline; of older ones, when they were shown and their names."""
+MODULE_PX: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,9 @@ class Lens:
         self._memory[: HEADER.size] = HEADER.pack(MAGIC, self._number, slot, WIDTH, HEIGHT)
         shown = Shown(time.monotonic(), name, luma)
         self.shown.append(shown)
+        if len(self.shown) > KEPT:
+            old = self.shown[-KEPT - 1]
+            self.shown[-KEPT - 1] = replace(old, luma=b"")
         return shown.at_s
 
     def show_pass(self, name: str, payload: bytes, seed: int = 1) -> float:
@@ -84,4 +92,21 @@ def held(payload: bytes, seed: int = 1) -> bytes:
     return np.ascontiguousarray(render(scene, 0)).tobytes()
 
 
+def flat(payload: bytes, symbol: SymbolFormat = SymbolFormat.QR) -> bytes:
+    """The luma of a code that fills the view, sharp, on grey: quickly drawn, and quickly read."""
+    modules = code_modules(payload, symbol, "L")
+    size_px = min(MODULE_PX, (HEIGHT - 80) // len(modules))
+    code = np.kron(modules, np.ones((size_px, size_px), np.uint8))
+    picture = np.full((HEIGHT, WIDTH), GREY, np.uint8)
+    high, wide = code.shape
+    top, left = (HEIGHT - high) // 2, (WIDTH - wide) // 2
+    quiet_px = 4 * size_px
+    picture[top - quiet_px : top + high + quiet_px, left - quiet_px : left + wide + quiet_px] = 255
+    picture[top : top + high, left : left + wide] = code
+    return picture.tobytes()
+
+
+GREY: Final = 120
+COVERED: Final = bytes([GREY]) * (WIDTH * HEIGHT)
+"""A lens with nothing to see before it: what is quickest to look at."""
 HALL: Final = np.ascontiguousarray(render(Scene(), 0)).tobytes()

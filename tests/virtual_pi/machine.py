@@ -301,8 +301,17 @@ class VirtualPi:
         return self._monitor.human(words)
 
     def pause(self) -> None:
-        """The whole machine stands still."""
+        """The whole machine stands still; what it gave its disk is in the files."""
         self.monitor("stop")
+
+    def go_on(self) -> None:
+        """After `pause`."""
+        self.monitor("cont")
+
+    @property
+    def memory(self) -> Path:
+        """The machine's memory, all of it, as it is now."""
+        return self.folder / "memory"
 
     def console_tail(self, lines: int = 15) -> str:
         """The last that its kernel said."""

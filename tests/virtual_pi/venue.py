@@ -7,22 +7,28 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import secrets
 import shutil
 import subprocess
 import sys
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from doorcheck.lab import issuer
-from doorcheck.lab.issuer import Authority, Person
+from doorcheck.lab.issuer import Authority, Person, Proof
 from doorcheck.lab.leak import certificates
 
 OPERATOR: Final = "Anna Muller"
 PASSPHRASES: Final = ("root", "daily", "author")
 MARK: Final = "ZZVIRTUALPI"
-"""Part of every invented visitor's name: what the privacy search looks for."""
+"""Part of every invented visitor's surname: what the privacy search looks for."""
+FORENAME: Final = "Zéphirvirtuelle"
+BIRTH: Final = "1871-10-29"
+IDENTIFIER: Final = "ZZIDENTIFIER"
+"""Every visitor's, or part of it; nobody else's, and in no file of the system's."""
 
 
 class VenueError(Exception):
@@ -38,6 +44,8 @@ class Venue:
         self._issued = 0
         self.names: list[str] = []
         """The surnames of everybody who was given a pass."""
+        self.passes: list[bytes] = []
+        """Their passes' texts."""
 
     @property
     def repository(self) -> Path:
@@ -63,23 +71,55 @@ class Venue:
         self._operator("import-trust", str(signers), "--as=lab", "--test", "--yes", "--reason=opening")
         self.publish("opening")
 
-    def issue(self, serial: str) -> bytes:
-        """A good pass of a new invented person, whose name bears the mark."""
+    def issue(
+        self,
+        serial: str,
+        *,
+        prove: Callable[[datetime, str], Proof] = issuer.vaccination,
+        authority: Authority | None = None,
+        moment: datetime | None = None,
+    ) -> bytes:
+        """A new invented person's pass, with the marks: good, unless another authority's or of long ago."""
         self._issued += 1
-        number = "".join(chr(ord("A") + self._issued // 26**place % 26) for place in (2, 1, 0))
-        person = Person(f"{MARK}{number}", "Amélie", "1984-02-29")
+        number = "".join(chr(ord("A") + self._issued // 26**place % 26) for place in (3, 2, 1, 0))
+        person = Person(f"{MARK}{number}", FORENAME, BIRTH)
         self.names.append(person.surname)
-        return self.authority.issue(person, issuer.vaccination(self.now, serial), self.now)
+        proof = prove(moment or self.now, serial)
+        marked = proof.but(ci=f"{proof.entry['ci']}{IDENTIFIER}{number}")
+        self.passes.append((authority or self.authority).issue(person, marked, moment or self.now))
+        return self.passes[-1]
 
     def forge(self, serial: str) -> bytes:
         """A pass that another authority signed."""
-        stranger = Authority(made=self.now)
-        person = Person(f"{MARK}FORGED", "Basile", "1971-11-05")
-        return stranger.issue(person, issuer.vaccination(self.now, serial), self.now)
+        return self.issue(serial, authority=Authority(made=self.now))
+
+    def expired(self, serial: str) -> bytes:
+        """A pass that was good until a month ago."""
+        return self.issue(serial, moment=self.now - issuer.VALIDITY - timedelta(days=30))
+
+    def spoiled(self, serial: str) -> bytes:
+        """A good pass whose last character was misprinted, so that it can't be read as one."""
+        return self.issue(serial)[:-1] + b"?"
 
     def revoke(self, payload: bytes, reason: str) -> None:
         """List a pass, from its text."""
         self._operator("revoke", payload.decode("ascii"), f"--reason={reason}")
+
+    def revoke_many(self, entries: int, seed: int) -> None:
+        """Take a deny list of that many invented passes."""
+        digits = random.Random(seed).randbytes(16 * entries).hex()
+        path = self.folder / f"deny-{seed}.txt"
+        path.write_text("".join(f"{digits[at : at + 32]}\n" for at in range(0, len(digits), 32)))
+        self._operator("import-deny", str(path), f"--as=list-{seed}", "--reason=a large list")
+
+    def trust_many(self, signers: int) -> None:
+        """Take a trust list of that many invented authorities."""
+        found: dict[str, Any] = {}
+        for _ in range(signers):
+            found.update(json.loads(certificates(Authority(made=self.now))))
+        path = self.folder / "authorities.json"
+        path.write_text(json.dumps(found))
+        self._operator("import-trust", str(path), "--as=many", "--test", "--yes", "--reason=a large list")
 
     def publish(self, reason: str) -> None:
         """Sign what is in the working state."""

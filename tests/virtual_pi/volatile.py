@@ -14,7 +14,9 @@ import contextlib
 import random
 import socket
 import struct
+import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final
 
@@ -35,13 +37,15 @@ class VolatileDisk:
     """A base file that is never written, the blocks that are safe, and those that a cut may lose."""
 
     def __init__(self, base: Path, size_bytes: int) -> None:
-        self.size_bytes = size_bytes
+        self.size_bytes, self._path = size_bytes, base
         self._base: IO[bytes] = base.open("rb", buffering=0)
         self._base_bytes = base.stat().st_size
         self._safe: dict[int, bytes] = {}
         self._loose: dict[int, bytes] = {}
         self._lock = threading.Lock()
         self.flushes = 0
+        self.before_flush: Callable[[], None] = lambda: None
+        """Told when the machine asks for a flush, before anything of that is safe: the worst moment."""
 
     def read(self, offset: int, length: int) -> bytes:
         """What the machine sees: the newest, flushed or not."""
@@ -68,6 +72,7 @@ class VolatileDisk:
 
     def flush(self) -> None:
         """Everything written so far is safe."""
+        self.before_flush()
         with self._lock:
             self._safe.update(self._loose)
             self._loose.clear()
@@ -82,6 +87,22 @@ class VolatileDisk:
             self._safe.update(kept)
             self._loose.clear()
         return loose, loose - len(kept)
+
+    def as_if_cut(self, chance: random.Random) -> tuple[VolatileDisk, int, int]:
+        """The disk as a cut at this instant would have left it, and what `cut` tells; this one goes on."""
+        with self._lock:
+            left = VolatileDisk(self._path, self.size_bytes)
+            left._safe, left._loose = dict(self._safe), dict(self._loose)
+        return left, *left.cut(chance)
+
+    def write_to(self, path: Path) -> None:
+        """The whole disk as a file."""
+        subprocess.run(["/bin/cp", "--sparse=always", self._path, path], check=True)
+        with path.open("r+b") as file, self._lock:
+            file.truncate(self.size_bytes)
+            for number, data in sorted({**self._safe, **self._loose}.items()):
+                file.seek(number * BLOCK)
+                file.write(data)
 
     def close(self) -> None:
         """Give the base back."""
