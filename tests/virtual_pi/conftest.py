@@ -14,6 +14,7 @@ import pytest
 from tests.virtual_pi import image as images
 from tests.virtual_pi.installed import Installed, installed
 from tests.virtual_pi.machine import MachineError, VirtualPi
+from tests.virtual_pi.provision import Office
 from tests.virtual_pi.venue import Venue
 
 READY_S: Final = 900
@@ -40,6 +41,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("virtual_pi")]
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+    # What is left behind is searched for when all has been done; the order of all else stays.
+    items.sort(key=lambda item: item.path.name == "test_privacy.py")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -110,6 +113,12 @@ def machines(
 def venue(made: Installed, tmp_path_factory: pytest.TempPathFactory) -> Venue:
     """The operator of the door that the tests share."""
     return made.venue(tmp_path_factory.mktemp("venue") / "venue")
+
+
+@pytest.fixture(scope="session")
+def office(door: VirtualPi, venue: Venue, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    """That operator's computer, for `deploy/fleet` on the shared door."""
+    return Office(door, venue.repository, tmp_path_factory.mktemp("office"))
 
 
 @pytest.fixture(scope="session")

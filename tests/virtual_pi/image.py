@@ -2,7 +2,7 @@
 
     tools-HASH/     an amd64 root with QEMU, mke2fs, dtc and kmod of Debian 13: nothing of the host's
     board-HASH.tar  Debian 13, arm64, as mmdebstrap makes it, with kernel and camera packages
-    disk-HASH/      disk.ext4, kernel, initrd, the SSH key: the board with what is in `board/`
+    disk-HASH/      disk.ext4, kernel, initrd, SSH keys, debs/: the board with what is in `board/`
 
 The first takes a minute, the second ten to fifteen (all of it emulated), the third half a one. It
 needs root, the packages mmdebstrap and qemu-user-static, and the network, once.
@@ -31,6 +31,15 @@ SUITE: Final = "trixie"
 DISK_BYTES: Final = 3 << 30
 CAMERA_WHEELS: Final = ("picamera2==0.3.38", "simplejpeg==1.9.0", "videodev2==0.0.4", "av==19.0.2")
 """What Raspberry Pi OS has as packages and Debian has not."""
+CAMERA_CONTROL: Final = """\
+Package: python3-picamera2
+Version: 0.3.38-0virtual1
+Architecture: arm64
+Maintainer: Virtual Pi <root@localhost>
+Depends: python3, python3-libcamera, python3-numpy, python3-pil, python3-prctl, python3-piexif, python3-tqdm,
+ python3-jsonschema, python3-libarchive-c
+Description: picamera2 as it is published, with the wheels that it loads
+"""
 
 LEAN: Final = tuple(
     f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("doc", "man", "locale", "info")
@@ -115,6 +124,26 @@ class Image:
         """The private key of `admin`, who may do everything."""
         return self.folder / "key"
 
+    @property
+    def push_key(self) -> Path:
+        """The operator's private key for the account that may push; its .pub lies beside it."""
+        return self.folder / "push"
+
+    @property
+    def status_key(self) -> Path:
+        """The same for the account that may ask for the status."""
+        return self.folder / "status"
+
+    @property
+    def host_key(self) -> str:
+        """What the machine's sshd is known by: kind and key, as in known_hosts."""
+        return " ".join((self.folder / "host_key.pub").read_text().split()[:2])
+
+    @property
+    def debs(self) -> Path:
+        """A folder with the camera's package, which is not on the disk: provisioning installs it."""
+        return self.folder / "debs"
+
 
 def cache() -> Path:
     """Where images are kept."""
@@ -176,7 +205,7 @@ def _board_inputs() -> Iterator[bytes]:
 
 def _disk_inputs() -> Iterator[bytes]:
     yield from _board_inputs()
-    yield from (word.encode() for word in (*CAMERA_WHEELS, *ROOT_MODULES, str(DISK_BYTES)))
+    yield from (word.encode() for word in (*CAMERA_WHEELS, CAMERA_CONTROL, *ROOT_MODULES, str(DISK_BYTES)))
     yield from (word.encode() for word in _MAKE_DISK_VERSION)
     for path in sorted(BOARD.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
@@ -184,7 +213,7 @@ def _disk_inputs() -> Iterator[bytes]:
             yield path.read_bytes()
 
 
-_MAKE_DISK_VERSION: Final = "3"
+_MAKE_DISK_VERSION: Final = "4"
 """To be changed with `_make_disk`."""
 
 
@@ -276,20 +305,21 @@ def _make_disk(target: Path, board: Path, tools: Tools) -> None:
 
 
 def _settle(target: Path, root: Path) -> None:
-    """What makes a Debian root this board: its files, its camera, its one user with a key."""
+    """What makes a Debian root this board, freshly flashed: its files, its one user with a key."""
     shutil.copytree(BOARD / "root", root, dirs_exist_ok=True, symlinks=True)
     packages = root / "usr/lib/python3/dist-packages"
     shutil.copytree(
         BOARD / "dist-packages", packages, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
     )
-    _install_camera(packages)
+    _pack_camera(target / "debs", root)
     # Emulated here, once, and not at each start of a program that may not write beside its modules.
     _chroot(root, "python3", "-m", "compileall", "-q", "/usr/lib/python3/dist-packages")
     _chroot(root, "ldconfig")
     _chroot(root, "journalctl", "--update-catalog")
     for stamp in ("etc/.updated", "var/.updated"):
         (root / stamp).touch()
-    _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "virtual-pi", "-f", str(target / "key")])
+    for name in ("key", "push", "status"):
+        _new_key(target / name, f"virtual-pi {name}")
     (root / "etc/hostname").write_text("virtual-pi\n")
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 virtual-pi\n")
     (root / "etc/fstab").write_text("/dev/vda / ext4 errors=remount-ro 0 1\n")
@@ -298,6 +328,7 @@ def _settle(target: Path, root: Path) -> None:
         path.unlink()
     # Host keys of its own per image, made here: emulated, they take a minute at the first boot.
     _run(["ssh-keygen", "-A", "-f", str(root)])
+    shutil.copy(root / "etc/ssh/ssh_host_ed25519_key.pub", target / "host_key.pub")
     _chroot(root, "useradd", "-m", "-s", "/bin/bash", "admin")
     ssh = root / "home/admin/.ssh"
     ssh.mkdir(mode=0o700)
@@ -316,8 +347,15 @@ def _settle(target: Path, root: Path) -> None:
     )
 
 
-def _install_camera(packages: Path) -> None:
-    """picamera2 and what it loads: wheels, unpacked where Raspberry Pi OS's package would be."""
+def _new_key(path: Path, comment: str) -> None:
+    _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)])
+
+
+def _pack_camera(target: Path, root: Path) -> None:
+    """picamera2 and what it loads as the package that Raspberry Pi OS has, out of wheels."""
+    inside = Path("opt/camera")
+    staged = root / inside
+    packages = staged / "usr/lib/python3/dist-packages"
     with tempfile.TemporaryDirectory() as folder:
         platforms = [f"--platform=manylinux_2_{each}_aarch64" for each in (28, 17)]
         fetch = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-q", "--no-deps"]
@@ -335,6 +373,14 @@ def _install_camera(packages: Path) -> None:
         )
         for wheel in Path(folder).glob("*.whl"):
             shutil.unpack_archive(wheel, packages, "zip")
+    # With the compiled files: the package's own script would make them, emulated, for minutes.
+    place = ("-s", f"/{inside}", "-p", "/")
+    _chroot(root, "python3", "-m", "compileall", "-q", *place, f"/{packages.relative_to(root)}")
+    (staged / "DEBIAN").mkdir()
+    (staged / "DEBIAN/control").write_text(CAMERA_CONTROL)
+    target.mkdir()
+    _run(["dpkg-deb", "--root-owner-group", "-Zgzip", "--build", str(staged), str(target)])
+    shutil.rmtree(staged)
 
 
 def _make_initrd(target: Path, root: Path, modules: Path) -> None:

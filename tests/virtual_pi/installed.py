@@ -10,12 +10,14 @@ from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Final
 
-from tests.virtual_pi import provision
 from tests.virtual_pi.image import HERE, Image, Tell, cache
 from tests.virtual_pi.machine import VirtualPi
+from tests.virtual_pi.provision import Office, provision
+from tests.virtual_pi.restarting import RestartingPi
 from tests.virtual_pi.venue import Venue
 
-INPUTS: Final = ("device/doorcheck", "systemd", "firmware_config/etc", "tests/virtual_pi/provision.py")
+INPUTS: Final = ("device/doorcheck", "systemd", "firmware_config", "deploy", "tests/virtual_pi/provision.py")
+NOT_INPUTS: Final = ("cache", "deploy/.state", "deploy/inventory", "deploy/runbooks", "deploy/report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,17 @@ class Installed:
         shutil.copytree(self.folder / "venue", folder)
         return Venue(folder, _today())
 
+    @property
+    def log(self) -> str:
+        """What `deploy/fleet provision` said, and in its last line how long it took."""
+        return (self.folder / "provision.log").read_text()
+
 
 def installed(image: Image, tell: Tell) -> Installed:
     """The door on that image, from the present checkout."""
     folder = cache() / f"door-{_key(image)}"
     if not folder.is_dir():
-        tell("installing the door, over SSH: some minutes")
+        tell("provisioning the door with deploy/fleet, over SSH: a quarter of an hour")
         with tempfile.TemporaryDirectory(dir=cache(), prefix="making-") as making:
             _make(image, Path(making) / "door", tell)
             (Path(making) / "door").rename(folder)
@@ -53,22 +60,19 @@ def installed(image: Image, tell: Tell) -> Installed:
 
 def _make(image: Image, folder: Path, tell: Tell) -> None:
     venue = Venue(folder / "venue", _today())
-    pi = VirtualPi(image, folder)
+    pi = RestartingPi(image, folder)
+    office = Office(pi, venue.repository, folder / "office")
     try:
         pi.boot()
         venue.open()
         tell(f"  SSH after {pi.await_ssh():.0f} s")
-        provision.install(pi)
-        provision.enrol(pi, venue.repository / "for-devices")
-        provision.push(pi, venue.public)
-        pi.ssh(
-            "sudo systemctl start doorcheck-update.path && sudo systemctl start doorcheck-update.service",
-            timeout_s=600,
-        )
+        done = provision(pi, office, tell)
+        (folder / "provision.log").write_text(f"{done.said}\n{done.took_s:.0f} s\n")
         pi.shut_down()
     finally:
         pi.close()
-    for name in ("memory", "lens", "monitor", "base.dtb", "board.dtb"):
+    shutil.rmtree(folder / "office")
+    for name in ("memory", "lens", "monitor", "base.dtb", "board.dtb", "known_hosts"):
         (folder / name).unlink(missing_ok=True)
 
 
@@ -83,6 +87,7 @@ def _key(image: Image) -> str:
     for name in INPUTS:
         top = checkout / name
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
-            if path.is_file() and "cache" not in str(path.relative_to(checkout)):
-                digest.update(str(path.relative_to(checkout)).encode() + path.read_bytes())
+            relative = str(path.relative_to(checkout))
+            if path.is_file() and not any(each in relative for each in NOT_INPUTS):
+                digest.update(relative.encode() + path.read_bytes())
     return digest.hexdigest()[:16]

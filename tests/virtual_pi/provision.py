@@ -1,146 +1,214 @@
-"""Puts the door into a bare virtual Pi, by hand: what a person would type who follows systemd/README.md."""
+"""The door on a bare virtual Pi as an operator puts it there: `deploy/fleet`, over SSH, nothing by hand."""
 
 from __future__ import annotations
 
-import shutil
+import json
+import os
+import re
+import secrets
 import subprocess
-import sys
-import tempfile
+import threading
+import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from tests.virtual_pi.image import HERE, cache
-from tests.virtual_pi.machine import VirtualPi
-
-from doorcheck import __version__
+from deploy.boxes import parcel
+from deploy.boxes.line import Line
+from tests.virtual_pi.image import HERE, Tell
+from tests.virtual_pi.machine import USER, VirtualPi
 
 CHECKOUT: Final = HERE.parents[1]
-LOCK: Final = CHECKOUT / "tests" / "requirements.lock"
-NEEDED: Final = (
-    *("asn1crypto", "attrs", "cbor2", "certvalidator", "cffi", "cryptography", "ecdsa", "markdown-it-py"),
-    *("mdurl", "msgspec", "oscrypto", "pillow", "pycose", "pycparser", "pygments", "rich"),
-    *("securesystemslib", "six", "tuf", "urllib3", "zxing-cpp", "gpiod", "gpiozero", "colorzero"),
+FLEET: Final = CHECKOUT / "deploy" / "fleet"
+NAME: Final = "virtual-pi"
+ADDRESS: Final = "127.0.0.1"
+BOARD: Final = "3"
+"""Of the boards that firmware_config knows, the one with this processor and this memory."""
+SETTINGS: Final = {
+    "camera": {"kind": "picamera2", "width": 1280, "height": 960},
+    "panel": {"chip": "/dev/gpiochip0"},
+}
+PATIENCE: Final = {
+    "ansible_timeout": 60,
+    "doorcheck_connect_s": 60,
+    "doorcheck_verdict_s": 900,
+    "doorcheck_restart_s": 1800,
+}
+"""Seconds of the host's, of which the machine needs three to five for one of its own."""
+LONGEST_S: Final = 3600
+SEND_S: Final = 600
+CONTROL: Final = Path.home() / ".ansible" / "cp"
+"""Where `deploy/fleet` keeps its connections, too: a short path."""
+RECAP: Final = re.compile(
+    rf"(?m)^{NAME}\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)\s+skipped=(\d+)"
 )
-"""What the door needs of the lock file: the project's own dependencies, with those of `doorcheck[pi]`."""
-FOR_DEVICES: Final = "/srv/for-devices"
-SETTINGS: Final = """\
-[camera]
-kind = "picamera2"
-width = 1280
-height = 960
-[panel]
-chip = "/dev/gpiochip0"
+ROLE: Final = re.compile(r"TASK \[(?:(?P<role>\S+) : )?(?P<task>.*)\] \*")
+FLASH: Final = """sudo sh -euc '
+    truncate --size=32M /var/lib/bootfs.img
+    busybox mkdosfs -n bootfs /var/lib/bootfs.img
+    mkdir -p /boot/firmware
+    echo "/var/lib/bootfs.img /boot/firmware vfat loop,noauto,x-systemd.automount 0 0" >>/etc/fstab
+    systemctl daemon-reload
+    systemctl start boot-firmware.automount
+    cd /boot/firmware
+    cat >config.txt
+    echo "console=serial0,115200 console=tty1 root=LABEL=rootfs rootfstype=ext4 rootwait" >cmdline.txt
+    sync
+'"""
+CONFIG_TXT: Final = """\
+# For more options and information see
+# http://rptl.io/configtxt
+dtparam=audio=on
+camera_auto_detect=1
+display_auto_detect=1
+auto_initramfs=1
+dtoverlay=vc4-kms-v3d
+arm_64bit=1
+arm_boost=1
+
+[cm4]
+otg_mode=1
+
+[all]
 """
+"""As Raspberry Pi OS has it."""
 
 
 class ProvisionError(Exception):
     """The door can't be installed; the text says why."""
 
 
-def wheelhouse(folder: Path) -> None:
-    """The wheels of the lock for Python 3.13 on arm64, and the project's own."""
-    pinned = _pinned()
-    wanted = "".join(pinned[name] for name in NEEDED)
-    lock = folder / "needed.lock"
-    lock.write_text(wanted)
-    platforms = [f"--platform=manylinux_2_{each}_aarch64" for each in (28, 26, 17)] + [
-        "--platform=manylinux2014_aarch64"
-    ]
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    _run(
-        [
-            *pip,
-            "download",
-            "-q",
-            "--no-deps",
-            "--only-binary=:all:",
-            "--python-version=3.13",
-            *platforms,
-            "--require-hashes",
-            "-d",
-            str(folder),
-            "-r",
-            str(lock),
-        ]
-    )
-    lock.unlink()
+@dataclass(frozen=True, slots=True)
+class Recap:
+    """What Ansible counted at the end."""
+
+    ok: int
+    changed: int
+    unreachable: int
+    failed: int
+    skipped: int
 
 
-def _pinned() -> dict[str, str]:
-    """The lock file's lines of each package."""
-    found: dict[str, str] = {}
-    name = ""
-    for line in LOCK.read_text().splitlines(keepends=True):
-        if line[:1].isalnum():
-            name = line.split("==")[0].lower()
-            line = line.split(" ;")[0].rstrip("\\\n ") + " \\\n"
-        if line[:1].isalnum() or line.lstrip().startswith("--hash"):
-            found[name] = found.get(name, "") + line
-    return found
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A `deploy/fleet` that came to its end."""
+
+    code: int
+    said: str
+    took_s: float
+
+    def __str__(self) -> str:
+        return f"exit code {self.code} after {self.took_s:.0f} s; it said:\n{self.said[-6000:]}"
+
+    @property
+    def recap(self) -> Recap:
+        """Its last line about the box. Raises `ProvisionError`."""
+        found = RECAP.search(self.said)
+        if found is None:
+            raise ProvisionError(f"Ansible did not come to an end: {self}")
+        return Recap(*map(int, found.groups()))
 
 
-def install(pi: VirtualPi) -> None:
-    """Release, units, rules, settings; nothing is enrolled or started."""
-    with tempfile.TemporaryDirectory() as folder:
-        site = Path(folder) / "site"
-        wheels = cache() / "wheels"
-        if not wheels.is_dir():
-            wheels.mkdir(parents=True)
-            wheelhouse(wheels)
-        for wheel in wheels.glob("*.whl"):
-            shutil.unpack_archive(wheel, site, "zip")
-        shutil.copytree(
-            CHECKOUT / "device" / "doorcheck",
-            site / "doorcheck",
-            ignore=shutil.ignore_patterns("__pycache__", ".mypy_cache"),
-        )
-        release = f"/opt/doorcheck/releases/{__version__}"
-        pi.ssh("sudo mkdir -p /opt/doorcheck/releases")
-        pi.ssh(f"sudo python3 -m venv --system-site-packages --without-pip {release}")
-        pi.put(site, f"{release}/lib/python3.13/site-packages")
-    command = f'#!/bin/sh\nexec {release}/bin/python -P -m doorcheck.cli "$@"\n'
-    pi.ssh(
-        f"sudo tee {release}/bin/doorcheck >/dev/null && sudo chmod 755 {release}/bin/doorcheck",
-        input=command,
-    )
-    pi.ssh(f"sudo ln -sfn releases/{__version__} /opt/doorcheck/current")
-    pi.put(CHECKOUT / "systemd", "/root/systemd")
-    pi.put(CHECKOUT / "firmware_config" / "etc", "/root/etc")
-    pi.ssh(
-        """sudo sh -euc '
-        cd /root/systemd
-        cp doorcheck*.service doorcheck*.timer doorcheck*.path /etc/systemd/system/
-        install -D -m 644 -t /etc/systemd/system-preset system-preset/50-doorcheck.preset
-        install -D -m 644 -t /etc/sysusers.d sysusers.d/doorcheck.conf
-        install -D -m 644 -t /etc/tmpfiles.d tmpfiles.d/doorcheck.conf
-        install -d /usr/local/libexec/doorcheck && cp -R libexec/. /usr/local/libexec/doorcheck/
-        install -D -m 644 -t /etc/udev/rules.d /root/etc/udev/rules.d/60-doorcheck.rules
-        install -d /etc/doorcheck
-        systemd-sysusers && systemd-tmpfiles --create
-        udevadm control --reload && udevadm trigger --settle --subsystem-match=gpio --subsystem-match=misc
-        systemctl daemon-reload
-        systemctl preset doorcheck.service doorcheck-update.path
-        /opt/doorcheck/current/bin/python -m compileall -q /opt/doorcheck/current/lib || true
-        '""",
-        timeout_s=900,
-    )
-    pi.ssh("sudo tee /etc/doorcheck/door.toml >/dev/null", input=SETTINGS)
+class Office:
+    """The operator's computer, as far as one box goes: an inventory, known hosts, and `deploy/fleet`."""
+
+    def __init__(self, pi: VirtualPi, repository: Path, folder: Path) -> None:
+        self._pi, self._repository, self._folder = pi, repository, folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def fleet(self, command: str, *words: str, tell: Tell = lambda _words: None) -> Done:
+        """Run `deploy/fleet COMMAND` on this box; its exit code is the caller's to judge."""
+        argv = [str(FLEET), command, "-i", str(self._inventory()), *words]
+        environment = {
+            **os.environ,
+            "ANSIBLE_NOCOLOR": "1",
+            "DOORCHECK_FLEET_STATE": str(self._folder / "state"),
+        }
+        began_s, said, last = time.monotonic(), list[str](), ""
+        with subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            text=True,
+        ) as process:
+            late = threading.Timer(LONGEST_S, process.kill)
+            late.start()
+            try:
+                for line in process.stdout or ():
+                    said.append(line)
+                    task = ROLE.match(line)
+                    if task and (task["role"] or task["task"]) != last:
+                        last = task["role"] or task["task"]
+                        tell(f"  {time.monotonic() - began_s:4.0f} s  {last}")
+            finally:
+                late.cancel()
+        return Done(process.returncode, "".join(said), time.monotonic() - began_s)
+
+    def wheelhouse(self) -> None:
+        """Make the release's wheels, by the command that is shipped for it. Raises `ProvisionError`."""
+        command = [str(CHECKOUT / "deploy" / "wheelhouse"), str(self._wheels), "--machine", "aarch64"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ProvisionError(done.stderr.strip())
+
+    @property
+    def _wheels(self) -> Path:
+        return self._folder / "wheels"
+
+    def _inventory(self) -> Path:
+        """The file; the machine's port is another at each start."""
+        image = self._pi.image
+        known_hosts(self._pi, self._folder)
+        variables: dict[str, Any] = {
+            "ansible_host": ADDRESS,
+            "ansible_port": self._pi.port,
+            "ansible_user": USER,
+            "ansible_ssh_private_key_file": str(image.key),
+            "doorcheck_push_key": str(image.push_key),
+            "doorcheck_status_key": str(image.status_key),
+            "doorcheck_repo": str(self._repository),
+            "doorcheck_wheelhouse": str(self._wheels),
+            # The machine reaches no Debian mirror.
+            "doorcheck_debs": str(image.debs),
+            "doorcheck_board": BOARD,
+            "doorcheck_settings_fleet": SETTINGS,
+            **PATIENCE,
+        }
+        path = self._folder / "hosts.json"
+        path.write_text(json.dumps({"all": {"hosts": {NAME: variables}}}, indent=2) + "\n")
+        return path
 
 
-def enrol(pi: VirtualPi, for_devices: Path) -> None:
-    """Hand the door what it pins."""
-    pi.put(for_devices, FOR_DEVICES)
-    pi.ssh(f"sudo -u doorcheck /opt/doorcheck/current/bin/doorcheck update --enrol {FOR_DEVICES}")
+def known_hosts(pi: VirtualPi, folder: Path) -> Path:
+    """A file by which the machine's sshd is known, at its present port."""
+    path = folder / "known_hosts"
+    path.write_text(f"[{ADDRESS}]:{pi.port} {pi.image.host_key}\n")
+    return path
+
+
+def flash(pi: VirtualPi) -> None:
+    """What a card of Raspberry Pi OS has and a Debian root has not: the firmware's partition, a FAT."""
+    pi.ssh(FLASH, input=CONFIG_TXT)
+
+
+def provision(pi: VirtualPi, office: Office, tell: Tell) -> Done:
+    """From a freshly flashed system to a working door, by the playbook. Raises `ProvisionError`."""
+    flash(pi)
+    office.wheelhouse()
+    done = office.fleet("provision", tell=tell)
+    if done.code:
+        raise ProvisionError(f"deploy/fleet provision: {done}")
+    return done
 
 
 def push(pi: VirtualPi, public: Path) -> None:
-    """Bring a publication into the inbox, the mark last; returns when it is there, not when it is taken."""
-    pi.ssh("sudo rm -rf /var/lib/doorcheck/inbox/public")
-    pi.put(public, "/var/lib/doorcheck/inbox/public", owner="doorcheck:doorcheck-push")
-    pi.ssh("sudo touch /var/lib/doorcheck/inbox/finished")
+    """Bring a publication by the account that may, as `deploy/fleet push-trust` does, the mark last.
 
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ProvisionError(done.stderr.strip())
+    Returns when it is there, not when it is taken.
+    """
+    keys = (pi.image.push_key,)
+    line = Line(ADDRESS, pi.port, "doorcheck-push", keys, known_hosts(pi, pi.folder), CONTROL, connect_s=60)
+    line.send([*parcel.OPTIONS, *parcel.FOLDERS], [f"{public}/"], f"{parcel.PUBLIC}/", SEND_S)
+    parcel.mark(line, secrets.token_hex(8), SEND_S)
