@@ -290,6 +290,20 @@ def test_damaged_files_are_told_and_passed_over(desk: Desk) -> None:
             assert f"event={event}" in running.log
 
 
+def test_what_cannot_be_written_calls_an_operator_until_it_can(desk: Desk) -> None:
+    """It is tried again by itself: the call ends seconds after the disk takes files again."""
+    in_the_way = desk.kept / statefiles.LAST_TIME / "in the way"
+    in_the_way.mkdir(parents=True)
+    with desk.run() as running:
+        status_line(running, "judging: H-ROF")
+        assert running.log.count("event=not-written") == 1
+        in_the_way.rmdir()
+        in_the_way.parent.rmdir()
+        status_line(running, "judging, ")
+        assert (desk.kept / statefiles.LAST_TIME).is_file()
+        assert running.log.count("event=not-written") == 1
+
+
 def test_the_waits_of_a_turn_are_less_than_half_of_the_watchdog() -> None:
     """Read from the unit itself: a door that does all it may is never taken for a dead one."""
     if not UNIT.is_file():

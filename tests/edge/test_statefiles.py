@@ -213,6 +213,28 @@ def test_what_cannot_be_written_is_known_until_it_can() -> None:
     assert clerk.trouble == {}
 
 
+def test_what_could_not_be_written_is_written_later() -> None:
+    """Told to try again, it does, with the content that was meant; nothing newer is undone."""
+    desk = Desk()
+    clerk = Clerk(desk.write)
+    desk.broken = True
+    for name in ("a", "b", "c"):
+        clerk.put(Path(name), b"1")
+        desk.go_on.release()
+    for _ in range(3):
+        assert desk.begun.acquire(timeout=5)
+    clerk.put(Path("last"), b"1")
+    assert desk.begun.acquire(timeout=5), "the three have been dealt with"
+    desk.broken = False
+    clerk.put(Path("b"), b"2")
+    clerk.again()
+    for _ in range(4):
+        desk.go_on.release()
+    assert clerk.close(5)
+    assert sorted(desk.written) == [("a", b"1"), ("b", b"2"), ("c", b"1"), ("last", b"1")]
+    assert clerk.trouble == {}
+
+
 # For collectors
 
 

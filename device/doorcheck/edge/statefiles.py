@@ -213,7 +213,8 @@ def write(folder: Path, name: str, data: bytes, permissions: int = KEPT_PERMISSI
 class Clerk:
     """A thread that writes files, so that no slow card holds the loop: the newest content wins.
 
-    `trouble` tells, for each path that could not be written the last time, why.
+    `trouble` tells, for each path that could not be written the last time, why. What it was to hold
+    is kept until `again`.
     """
 
     def __init__(self, written: Callable[[Path, bytes, int], None] | None = None) -> None:
@@ -223,6 +224,7 @@ class Clerk:
         self._busy = False
         self._closing = False
         self._trouble: dict[Path, str] = {}
+        self._unwritten: dict[Path, tuple[bytes, int]] = {}
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
         self._thread.start()
 
@@ -236,6 +238,14 @@ class Clerk:
         """Have a file written soon; an older content that still waits is dropped."""
         with self._wake:
             self._waiting[path] = (data, permissions)
+            self._wake.notify_all()
+
+    def again(self) -> None:
+        """Have what could not be written tried once more, where nothing newer waits."""
+        with self._wake:
+            for path, what in self._unwritten.items():
+                self._waiting.setdefault(path, what)
+            self._unwritten.clear()
             self._wake.notify_all()
 
     def close(self, within_s: float) -> bool:
@@ -261,8 +271,10 @@ class Clerk:
                 why = str(error)
             with self._wake:
                 self._trouble.pop(path, None)
+                self._unwritten.pop(path, None)
                 if why is not None:
                     self._trouble[path] = why
+                    self._unwritten[path] = data, permissions
 
 
 def _write(path: Path, data: bytes, permissions: int) -> None:

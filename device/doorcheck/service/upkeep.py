@@ -126,6 +126,7 @@ class Upkeep:
             self.remember(moment)
         if now_ms >= self._report_at_ms:
             self._report_at_ms = now_ms + REPORT_EVERY_MS
+            self.clerk.again()
             self.report(moment, now_ms)
 
     def remember(self, moment: Moment) -> None:
