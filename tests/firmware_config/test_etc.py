@@ -90,9 +90,14 @@ def test_sshd_understands_it(tmp_path: Path) -> None:
 
 
 def test_the_kernels_words_are_what_units_rely_on() -> None:
-    """Memory limits count, a panic ends, and the initramfs leaves the watchdog armed."""
+    """Memory limits count, a panic ends, the initramfs leaves the watchdog armed, freed memory is wiped."""
     (base, *_) = files(OPTIONS)[KERNEL]
-    assert words(base.read_bytes()) == ["cgroup_enable=memory", "panic=10", "watchdog_disarm=0"]
+    assert words(base.read_bytes()) == [
+        "cgroup_enable=memory",
+        "panic=10",
+        "watchdog_disarm=0",
+        "init_on_free=1",
+    ]
 
 
 def test_every_word_for_the_kernel_is_one_word() -> None:

@@ -1,6 +1,6 @@
 """The virtual Pi as a machine: power, disk, monitor, SSH.
 
--M virt, one Cortex-A53, 1 GiB     memory is a file that the host reads: pins, and dumps
+-M virt, Cortex-A53, 1 GiB        memory is a file that the host reads: pins, and dumps
 virtio disk                       an overlay on the image; `power_cut` kills QEMU
 ivshmem                           what the camera sees (`lens.py`)
 user network, restricted          in: SSH, forwarded from 127.0.0.1; out: nothing
@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Final
 
+from firmware_config.plan import KERNEL, files, words
 from tests.virtual_pi.header import Header
 from tests.virtual_pi.image import Image
 from tests.virtual_pi.lens import Lens
@@ -32,6 +33,8 @@ on a board; the host's clock runs three to five times as fast while the machine 
 AHEAD: Final = timedelta(hours=3)
 """The machine's time falls behind the host's while it works. What the host signs must not be of its
 future, so it begins ahead."""
+FIRMWARES: Final = " ".join(words(b"".join(part.read_bytes() for part in files(())[KERNEL])))
+"""What the firmware would add to the kernel's line, from `cmdline.txt`: here nothing reads that."""
 USER: Final = "admin"
 LOGIN_S: Final = 900
 CONNECT_S: Final = 8
@@ -50,6 +53,9 @@ class Power:
     battery: bool = True
     """Whether there is a battery-backed clock."""
     kernel_words: str = ""
+    counted: bool = True
+    """Whether its time is instructions. If not it is the host's, on two processors: more is done in an
+    hour, and how long anything takes says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +183,13 @@ class VirtualPi:
 
     def _command(self, power: Power, memory: Path) -> list[str]:
         data = self.image.tools.root / "usr/share/qemu"
+        time_is = ("thread=single", "-icount", f"shift={SHIFT}") if power.counted else ("thread=multi",)
         roms = self.image.tools.root / "usr/lib/ipxe/qemu"
         machine = [
-            *("-machine", "virt,memory-backend=ram", "-cpu", "cortex-a53", "-smp", "1", "-m", str(MEMORY_MB)),
+            *("-machine", "virt,memory-backend=ram", "-cpu", "cortex-a53", "-m", str(MEMORY_MB)),
+            *("-smp", "1" if power.counted else "2"),
             *("-object", f"memory-backend-file,id=ram,size={MEMORY_MB}M,mem-path={memory},share=on"),
-            *("-accel", "tcg,tb-size=512", "-icount", f"shift={SHIFT}", "-L", str(data), "-L", str(roms)),
+            *("-accel", f"tcg,tb-size=512,{time_is[0]}", *time_is[1:], "-L", str(data), "-L", str(roms)),
             *("-nodefaults", "-display", "none", "-no-reboot"),
         ]
         qemu = self.image.tools.command("qemu-system-aarch64")
@@ -196,7 +204,7 @@ class VirtualPi:
             *("-dtb", str(tree), "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd)),
             *(
                 "-append",
-                f"console=ttyAMA0 loglevel=4 audit=0 panic=5 net.ifnames=0 {power.kernel_words}".strip(),
+                f"console=ttyAMA0 loglevel=4 audit=0 net.ifnames=0 {FIRMWARES} {power.kernel_words}".strip(),
             ),
             *("-rtc", f"base={clock},clock=vm"),
             *("-drive", f"if=none,id=disk,{drive}"),

@@ -242,7 +242,7 @@ def test_power_cuts(made: Installed, tmp_path: Path, figure: Figures, tell: Tell
             cuts += rig.update(3 - odd, killed=odd, worst=worst if last else None)
             for cut in cuts + (worst.drawn if last else []):
                 tell(f"round {number + 1}: {cut.moment}; {cut.lost_blocks}/{cut.loose_blocks} blocks lost")
-                generations.add(look_at(cut, made.image.tools, tmp_path / "looked at", rig.venue.public))
+                generations.add(look_at(cut, made.image.tools, tmp_path / "looked-at", rig.venue.public))
             all_cuts += cuts
             beginning = cuts[-1].disk if odd else rig.chance.choice(cuts).disk
         rig.begin(ROUNDS, beginning)
@@ -253,6 +253,7 @@ def test_power_cuts(made: Installed, tmp_path: Path, figure: Figures, tell: Tell
         assert "green" in lit
     finally:
         rig.pi.close()
+        rig.disk.close()
         (tmp_path / "installed.raw").unlink()
     during = sum(cut.during_update for cut in all_cuts)
     assert (len(all_cuts), during) == (5 * ROUNDS, 5 * ROUNDS // 2)

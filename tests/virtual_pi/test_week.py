@@ -1,7 +1,8 @@
 """A week at a door in less than an hour: thousands of decisions, and nothing that grows.
 
 `VIRTUAL_PI_WEEK_MINUTES` is how long visitors come, in the host's time; ten minutes if it is not set. Their
-codes fill the view and nothing else is in it, so that the emulated processor has little to look at.
+codes fill the view and nothing else is in it, so that the emulated processor has little to look at. The
+machine's time is the host's here, for it gets more done so.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import pytest
-from tests.virtual_pi.conftest import Figures, artefacts
+from tests.virtual_pi.conftest import READY_S, Figures, artefacts
 from tests.virtual_pi.lens import flat
-from tests.virtual_pi.machine import VirtualPi
+from tests.virtual_pi.machine import Power, VirtualPi
 from tests.virtual_pi.rush import Visit, bring, visit
 from tests.virtual_pi.venue import Venue
 from tests.virtual_pi.visitors import await_quiet
@@ -66,6 +67,17 @@ echo restarts of $(systemctl show doorcheck -P NRestarts)
 Held = dict[str, int]
 
 
+@pytest.fixture
+def hurried(machines: Callable[[str], VirtualPi]) -> VirtualPi:
+    """A door of its own, that judges as fast as the host lets it."""
+    pi = machines("week")
+    pi.boot(Power(counted=False))
+    assert pi.header is not None
+    pi.header.await_lit("ready", READY_S)
+    pi.await_ssh()
+    return pi
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What the door holds after so many decisions."""
@@ -76,28 +88,28 @@ class Look:
 
 
 def test_thousands_of_visitors_leave_nothing_behind(
-    door: VirtualPi, venue: Venue, figure: Figures, tell: Callable[[str], None]
+    hurried: VirtualPi, venue: Venue, figure: Figures, tell: Callable[[str], None]
 ) -> None:
     """Memory of its processes, descriptors, threads, state and journal are at the end as they were."""
     leaked = [venue.issue(f"leaked {number}") for number in range(LEAKED)]
     for payload in leaked:
         venue.revoke(payload, "leaked")
     venue.publish("leaked passes")
-    bring(door, venue)
+    bring(hurried, venue)
     visitors, answered = _visitors(venue, leaked), list[Visit]()
     looks = list[Look]()
     began_s = time.monotonic()
     until_s, look_s = began_s + MINUTES * 60, 0.0
     while time.monotonic() < until_s or not looks:
-        answered.append(visit(door, *next(visitors)))
+        answered.append(visit(hurried, *next(visitors)))
         if len(answered) >= WARM_UP and time.monotonic() >= look_s:
             look_s = time.monotonic() + LOOK_EVERY_S
-            looks.append(_look(door, len(answered)))
+            looks.append(_look(hurried, len(answered)))
             tell(f"{len(answered)} decisions")
     host_s = time.monotonic() - began_s
-    looks.append(_look(door, len(answered)))
-    door.lens.clear()
-    await_quiet(door)
+    looks.append(_look(hurried, len(answered)))
+    hurried.lens.clear()
+    await_quiet(hurried)
     (artefacts() / "week.json").write_text(
         json.dumps([{"decisions": one.decisions, **one.held} for one in looks], indent=1)
     )

@@ -11,6 +11,8 @@ written and some were not, in no order (at random, from a seed).
 from __future__ import annotations
 
 import contextlib
+import copy
+import os
 import random
 import socket
 import struct
@@ -38,7 +40,7 @@ class VolatileDisk:
 
     def __init__(self, base: Path, size_bytes: int) -> None:
         self.size_bytes, self._path = size_bytes, base
-        self._base: IO[bytes] = base.open("rb", buffering=0)
+        self._base: IO[bytes] = base.open("rb")
         self._base_bytes = base.stat().st_size
         self._safe: dict[int, bytes] = {}
         self._loose: dict[int, bytes] = {}
@@ -90,8 +92,9 @@ class VolatileDisk:
 
     def as_if_cut(self, chance: random.Random) -> tuple[VolatileDisk, int, int]:
         """The disk as a cut at this instant would have left it, and what `cut` tells; this one goes on."""
+        left = copy.copy(self)
+        left._lock, left.before_flush = threading.Lock(), lambda: None
         with self._lock:
-            left = VolatileDisk(self._path, self.size_bytes)
             left._safe, left._loose = dict(self._safe), dict(self._loose)
         return left, *left.cut(chance)
 
@@ -105,7 +108,7 @@ class VolatileDisk:
                 file.write(data)
 
     def close(self) -> None:
-        """Give the base back."""
+        """Give the base back, which copies as if cut share."""
         self._base.close()
 
     def _block(self, number: int) -> bytes:
@@ -115,8 +118,7 @@ class VolatileDisk:
         offset = number * BLOCK
         if offset >= self._base_bytes:
             return bytes(BLOCK)
-        self._base.seek(offset)
-        return self._base.read(BLOCK).ljust(BLOCK, b"\0")
+        return os.pread(self._base.fileno(), BLOCK, offset).ljust(BLOCK, b"\0")
 
 
 class Server:

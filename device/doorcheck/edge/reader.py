@@ -80,16 +80,23 @@ ANSWER_BYTES_MOST = 1 << 22
 """As many bytes as 255 of the largest symbols hold, and more; a decoder gone mad might say anything."""
 COMMAND_LINE = (
     sys.executable,
-    "-I",
+    "-s",
+    "-P",
     "-c",
     "import sys; from doorcheck.edge.decoder import serve; serve(int(sys.argv[1]))",
 )
 ENVIRONMENT = {
     **{name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ},
+    # What was freed is overwritten at once: Python's small objects are the C library's too, which
+    # writes over each block that is given back, and lays none aside as it was.
+    "PYTHONMALLOC": "malloc",
+    "MALLOC_PERTURB_": "165",
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
     # A frame's memory comes and goes thousands of times: keep it, page faults cost a millisecond.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 28),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 28),
 }
+"""All that a decoder is given of an environment."""
 _SYMBOL_FORMATS = {
     Attempt.QR: SymbolFormat.QR,
     Attempt.AZTEC: SymbolFormat.AZTEC,
